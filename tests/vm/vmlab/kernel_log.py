@@ -12,7 +12,7 @@ COMPLAINTS = [
     r"lockdep",
     r"possible (recursive|circular|irq lock inversion)",
     r"INFO: task .* blocked for more than",
-    r"hung task",
+    r"[Hh]ung task",
     r"\brcu.*\bstall",
     r"soft lockup",
     r"hard LOCKUP",
@@ -22,14 +22,14 @@ COMPLAINTS = [
     r"refcount_t:",
     r"list_(add|del) corruption",
     r"Bad page state",
-    r"unable to handle",
+    r"[Uu]nable to handle",
     r"Kernel panic",
     r"ODEBUG",
     r"kmemleak: \d+ new",
     r"Objects remaining in",
 ]
 
-# Lines that match a complaint and are known to be harmless, by exact text.
+# Lines that match a complaint and are known to be harmless.
 HARMLESS = [
     # The command line is echoed, and may name the very things looked for.
     r"(Kernel c|C)ommand line: ",
@@ -38,7 +38,7 @@ HARMLESS = [
     r"kfence: initialized",
 ]
 
-_COMPLAINT = re.compile("|".join(COMPLAINTS), re.IGNORECASE)
+_COMPLAINT = re.compile("|".join(COMPLAINTS))
 _HARMLESS = re.compile("|".join(HARMLESS))
 _TIMESTAMP = re.compile(r"^\[\s*[\d.]+\](\[[^]]*\])? ")
 
