@@ -87,6 +87,10 @@ class Disk:
         with open(self.path, "xb") as file:
             os.truncate(file.fileno(), self.size)
 
+    def drivers(self):
+        """Kernel modules that the guest needs to see this disk."""
+        return {"virtio": ["virtio_blk"], "scsi": ["virtio_scsi", "sd_mod"], "nvme": ["nvme"]}[self.kind]
+
     def qemu_options(self):
         drive = (f"if=none,id=drive-{self.name},file={escape(self.path)},format=raw,"
                  f"cache={self.cache},discard=unmap,detect-zeroes=off"

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds an installed kernel and makes the small initramfs that boots it.
+"""Finds an installed kernel and makes what boots it quickly.
+
+Unpacking a compressed kernel takes two or three seconds under emulation, so it
+is unpacked here, once per kernel: QEMU starts the plain ELF image through its
+PVH entry point.
 
 The initramfs holds busybox, guest/initramfs-init and the few modules that
 reaching the host's root over 9p takes; everything else is loaded later from
@@ -11,14 +15,50 @@ import hashlib
 import lzma
 import os
 import re
+import struct
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 
 from .paths import GUEST, LabError, build_directory
 
 BOOT_MODULES = ["virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay"]
 BUSYBOX = Path("/bin/busybox")
+
+# Where a bzImage keeps its compressed kernel: Documentation/arch/x86/boot.rst.
+SETUP_SECTORS_OFFSET = 0x1F1
+MAGIC_OFFSET = 0x202
+PAYLOAD_OFFSET = 0x248  # two 32-bit numbers: offset and length
+SECTOR_BYTES = 512
+
+
+def _unpack_bzimage(image):
+    """The ELF kernel inside a bzImage; None if it is packed in a way unknown here."""
+    if image[MAGIC_OFFSET:MAGIC_OFFSET + 4] != b"HdrS":
+        return None
+    offset, length = struct.unpack_from("<II", image, PAYLOAD_OFFSET)
+    start = (image[SETUP_SECTORS_OFFSET] + 1) * SECTOR_BYTES + offset
+    packed = image[start:start + length]
+    # Four bytes with the unpacked size may follow the stream.
+    if packed.startswith(b"\xfd7zXZ\0"):
+        kernel = lzma.LZMADecompressor().decompress(packed)
+    elif packed.startswith(b"\x1f\x8b"):
+        kernel = zlib.decompressobj(wbits=31).decompress(packed)
+    elif packed.startswith(b"\x28\xb5\x2f\xfd"):
+        kernel = subprocess.run(["zstd", "-dcq"], input=packed[:-4], stdout=subprocess.PIPE, check=True).stdout
+    else:
+        return None
+    return kernel if kernel.startswith(b"\x7fELF") else None
+
+
+def _write_once(target, content):
+    """Two runs may do this at once; either result serves."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as draft:
+        draft.write(content)
+        os.fchmod(draft.fileno(), 0o644)
+    os.rename(draft.name, target)
 
 
 def _version_key(version):
@@ -48,6 +88,17 @@ class Kernel:
         """Where the build puts our module for this kernel (may not exist)."""
         return (build or build_directory()) / "kmod" / self.version / "dormouse.ko"
 
+    def fast_image(self):
+        """The unpacked kernel, made if need be; the packed one if that fails."""
+        stat = self.image.stat()
+        target = build_directory() / "vm" / f"vmlinux-{self.version}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
+        if not target.exists():
+            kernel = _unpack_bzimage(self.image.read_bytes())
+            if kernel is None:
+                return self.image
+            _write_once(target, kernel)
+        return target
+
     def initramfs(self):
         """The path of an initramfs for this kernel, made if need be."""
         modules = self._boot_module_files()
@@ -75,8 +126,7 @@ class Kernel:
 
     @staticmethod
     def _make_initramfs(target, modules):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".initramfs-") as directory:
+        with tempfile.TemporaryDirectory() as directory:
             root = Path(directory) / "root"
             for name in ["bin", "modules", "proc", "sys", "dev", "mnt"]:
                 (root / name).mkdir(parents=True)
@@ -98,6 +148,4 @@ class Kernel:
             names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
             archive = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], cwd=root, check=True,
                                      input="\n".join(names).encode(), stdout=subprocess.PIPE)
-            draft = Path(directory) / "cpio"
-            draft.write_bytes(archive.stdout)
-            os.rename(draft, target)  # two runs may do this at once; either result serves
+            _write_once(target, archive.stdout)

@@ -105,6 +105,7 @@ class Machine:
             "VM_SOURCE": SOURCE, "VM_GUEST": GUEST, "VM_BUILD": build_directory(),
             "VM_SCENARIO": self.scenario, "VM_MODULE": module or "", "VM_TIMEOUT": int(self.timeout or 0),
             "VM_SYSTEMD": int(systemd), "VM_INSTALL": int(install is not None),
+            "VM_DRIVERS": " ".join(sorted({driver for disk in self._disks for driver in disk.drivers()})),
             "VM_STATE": state.name if state else "", "VM_INTERACTIVE": int(interactive),
             "VM_COLUMNS": size[0], "VM_ROWS": size[1], "VM_TERM": os.environ.get("TERM", "dumb"),
         }
@@ -123,7 +124,7 @@ class Machine:
             "qemu-system-x86_64", "-name", f"dormouse-{self.scenario.stem}", "-nodefaults", "-no-user-config",
             "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot", "-machine", "q35",
             "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cpus), "-m", str(memory),
-            "-rtc", "base=utc", "-kernel", str(kernel.image), "-initrd", str(kernel.initramfs()),
+            "-rtc", "base=utc", "-kernel", str(kernel.fast_image()), "-initrd", str(kernel.initramfs()),
             "-append", " ".join([*COMMAND_LINE, append]).strip(),
             "-chardev", f"file,id=kernel,path={escape(self.directory / 'kernel.log')}",
             "-serial", "chardev:kernel",
