@@ -11,7 +11,7 @@
 // that were not stopped at the same moment. Nothing of Dormouse is involved.
 //
 //   prefix_writer init MIB FILE...                 make the files (state 0)
-//   prefix_writer run PROGRESS FILE...             go on from the state found, until SIGTERM
+//   prefix_writer run [--pause-us N] PROGRESS FILE...  go on from the state found, until SIGTERM
 //   prefix_writer progress PROGRESS                print "acknowledged issued"
 //   prefix_writer check [--min K] [--max K] FILE...  print k; exit 1 if there is none
 //
@@ -186,8 +186,17 @@ Progress* mapProgress(const char* path, bool create)
     return static_cast<Progress*>(memory);
 }
 
-int run(const char* progressPath, char** paths, int count)
+int run(char** arguments, int count)
 {
+    useconds_t pauseUs = 0;
+    if (count > 3 && std::string(arguments[0]) == "--pause-us") {
+        pauseUs = static_cast<useconds_t>(std::strtoul(arguments[1], nullptr, 10));
+        arguments += 2;
+        count -= 2;
+    }
+    const char* progressPath = arguments[0];
+    char** paths = arguments + 1;
+    --count;
     auto files = openAll(paths, count, O_RDWR | O_DIRECT);
     const Found start = examine(files);
     if (!start.consistent)
@@ -206,6 +215,8 @@ int run(const char* progressPath, char** paths, int count)
             != static_cast<ssize_t>(BlockBytes))
             die(files[f].path);
         progress->acknowledged = s;
+        if (pauseUs > 0)
+            usleep(pauseUs);
     }
     return 0;
 }
@@ -247,7 +258,7 @@ int main(int argc, char** argv)
     if (verb == "init" && argc > 3)
         return init(std::strtoull(argv[2], nullptr, 10), argv + 3, argc - 3);
     if (verb == "run" && argc > 3)
-        return run(argv[2], argv + 3, argc - 3);
+        return run(argv + 2, argc - 2);
     if (verb == "progress" && argc == 3) {
         const Progress* progress = mapProgress(argv[2], false);
         std::printf("%llu %llu\n", static_cast<unsigned long long>(progress->acknowledged.load()),
@@ -256,7 +267,7 @@ int main(int argc, char** argv)
     }
     if (verb == "check" && argc > 2)
         return check(argv + 2, argc - 2);
-    std::fprintf(stderr, "usage: prefix_writer init MIB FILE... | run PROGRESS FILE... | "
+    std::fprintf(stderr, "usage: prefix_writer init MIB FILE... | run [--pause-us N] PROGRESS FILE... | "
                          "progress PROGRESS | check [--min K] [--max K] FILE...\n");
     return 2;
 }
