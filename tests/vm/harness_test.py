@@ -29,7 +29,7 @@ class HarnessTest(unittest.TestCase):
         return lab.boot(Scenario(lab, text).path, echo=None, **options)
 
     def run_in_guest(self, text, **options):
-        with Lab() as lab:
+        with Lab(keep_failures=False) as lab:
             return self.boot(lab, text, **options).wait()
 
     def assert_one_problem(self, result, text):
@@ -63,12 +63,12 @@ class HarnessTest(unittest.TestCase):
         self.assertTrue(any("Kernel panic" in problem for problem in result.problems()), result.problems())
 
     def test_timeout_fails_and_shows_where_everybody_is_stuck(self):
-        result = self.run_in_guest("sleep 600\n", timeout=40)
+        result = self.run_in_guest("sleep 600\n", timeout=20)
         self.assert_one_problem(result, "not done after")
         self.assertTrue(any("Show Blocked State" in line for line in result.kernel_log.lines))
 
     def test_host_talks_with_the_guest_and_cuts_the_power(self):
-        with Lab() as lab:
+        with Lab(keep_failures=False) as lab:
             disk = lab.disk("data", "64M")
             text = ('await start\necho kept | dd of=$(disk data) conv=sync,fsync bs=4096 status=none\n'
                     'touch /etc/only-in-the-guest\nsay written\nsleep 600\n')
@@ -85,7 +85,7 @@ class HarnessTest(unittest.TestCase):
             self.assertEqual(again.problems(), [])
 
     def test_waiting_for_what_never_comes_fails(self):
-        with Lab() as lab, self.boot(lab, "say something else\n") as machine:
+        with Lab(keep_failures=False) as lab, self.boot(lab, "say something else\n") as machine:
             with self.assertRaisesRegex(LabError, "ended without printing"):
                 machine.wait_for("a marker")
 

@@ -136,6 +136,54 @@ drop_caches() {
     echo 3 >/proc/sys/vm/drop_caches
 }
 
+# add_user NAME [UID]: a person with a home folder, no password and no rights.
+# Whoever has that uid on the host does not exist in the guest.
+add_user() {
+    local name=$1 uid=${2:-1000} file
+    for file in passwd shadow group gshadow; do
+        [ -e /etc/$file ] && sed -i -E "/^$name:/d" /etc/$file
+    done
+    sed -i -E "/^[^:]*:[^:]*:$uid:/d" /etc/passwd /etc/group
+    echo "$name:x:$uid:$uid:$name:/home/$name:/bin/bash" >>/etc/passwd
+    echo "$name:*:19000:0:99999:7:::" >>/etc/shadow
+    echo "$name:x:$uid:" >>/etc/group
+    rm -rf "/home/$name"
+    install -d -o "$uid" -g "$uid" -m 0700 "/home/$name"
+}
+
+# as_user NAME COMMAND...: runs it with that user's rights, in no session, as a
+# service or a network login would.
+as_user() {
+    local name=$1
+    shift
+    (cd "$(getent passwd "$name" | cut -d: -f6)" &&
+        HOME=$PWD USER=$name LOGNAME=$name setpriv --reuid "$name" --regid "$name" --clear-groups -- "$@")
+}
+
+# as_local_user NAME COMMAND...: runs it in a session of that user at the
+# machine's own seat, which polkit calls active and local. systemd mode only.
+# One at a time: the seat has one screen.
+as_local_user() {
+    local name=$1
+    shift
+    # systemd would expand these itself.
+    set -- "${@//\$/\$\$}"
+    # Without logind running, PAM opens no session and says nothing.
+    systemctl start systemd-logind.service
+    systemd-run --quiet --wait --pipe --collect -p "User=$name" -p PAMName=login \
+        -p "WorkingDirectory=~" -p TTYPath=/dev/tty1 \
+        -E XDG_SEAT=seat0 -E XDG_VTNR=1 -E XDG_SESSION_TYPE=tty -E XDG_SESSION_CLASS=user \
+        -E "PATH=$PATH" -E "OUT=$OUT" -E "VM_GUEST=$VM_GUEST" -E SYSTEMD_COLORS=0 -- "$@"
+}
+
+# install_polkit_rules DIR: copies its *.rules to where an administrator would
+# put them, and waits until polkit has noticed. systemd mode only.
+install_polkit_rules() {
+    cp "$1"/*.rules /etc/polkit-1/rules.d/ || die "there are no polkit rules in $1"
+    chmod -R a+rX /etc/polkit-1/rules.d
+    systemctl restart polkit.service
+}
+
 _conclude() {
     local code=$?
     [ $code = 0 ] || [ $_failures -gt 0 ] || _failures=1

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -41,11 +42,14 @@ class Lab:
 
     Use it as a context: leaving it ends every guest and removes the folder,
     unless `keep` names a folder, which is then used and left behind. A folder
-    that is kept may be used again, so disks survive from run to run.
+    that is kept may be used again, so disks survive from run to run. The logs
+    of a boot that failed are always left, in BUILD/vm/failed/SCENARIO/, unless
+    `keep_failures` is false.
     """
 
-    def __init__(self, keep=None, kernel=None):
+    def __init__(self, keep=None, kernel=None, keep_failures=True):
         self._keep = keep is not None
+        self._keep_failures = keep_failures
         if self._keep:
             self.directory = Path(keep).resolve()
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -113,8 +117,20 @@ class Lab:
         for machine in self._machines:
             if machine.is_running():
                 machine.kill()
+            if self._keep_failures and not self._keep and machine.wait().problems():
+                self._save_logs(machine)
         if not self._keep:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    @staticmethod
+    def _save_logs(machine):
+        target = build_directory() / "vm" / "failed" / machine.scenario.stem
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for path in machine.directory.iterdir():
+            if path.is_file():
+                shutil.copy(path, target)
+        print(f"logs of the failed boot: {target}", file=sys.stderr)
 
     def __enter__(self):
         return self

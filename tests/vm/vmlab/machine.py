@@ -17,6 +17,7 @@ from pathlib import Path
 from .disk import escape
 from .kernel_log import KernelLog
 from .paths import GUEST, SOURCE, LabError, build_directory
+from .units import write_units
 
 COMMAND_LINE = [
     "console=ttyS0", "panic=-1", "oops=panic",
@@ -112,6 +113,8 @@ class Machine:
         job.update(environment)
         lines = [f"{name}={shlex.quote(str(value))}" for name, value in job.items()]
         (self.directory / "job").write_text("\n".join(lines) + "\n")
+        if systemd:
+            write_units(self.directory / "units", interactive)
         (self.directory / "args").write_bytes(b"".join(str(arg).encode() + b"\0" for arg in args))
 
     def _start(self, kernel, memory, cpus, append, qemu, install, out, interactive):
