@@ -27,7 +27,7 @@ template <typename T> auto fields(T& v)
                         v.freeBytes, v.backupCount, v.lastBackupTime, v.lastVerifiedTime,
                         v.keyPlace, v.sentence);
     else if constexpr (std::is_same_v<Struct, Rhythm>)
-        return std::tie(v.kind, v.everyHours, v.minuteOfDay, v.weekday);
+        return std::tie(v.kind, v.everyMinutes, v.minuteOfDay, v.weekday);
     else if constexpr (std::is_same_v<Struct, PlanInfo>)
         return std::tie(v.id, v.name, v.volumeIds, v.repositoryId, v.rhythm, v.keepLast,
                         v.isEnabled, v.pausedUntil, v.lastRunTime, v.lastOutcome, v.lastSentence,

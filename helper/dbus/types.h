@@ -82,9 +82,10 @@ enum class VolumeState : quint32 {
     NotAttached = 6, // protected, but the module does not record it now
 };
 
+// A plan that runs by hand only has a rhythm too, but is not enabled.
 enum class RhythmKind : quint32 {
-    ByHand = 0,
-    EveryHours = 1,
+    Unknown = 0,
+    Every = 1,
     Daily = 2,
     Weekly = 3,
 };
@@ -211,10 +212,10 @@ struct RepositoryInfo
 
 struct Rhythm
 {
-    RhythmKind kind = RhythmKind::ByHand;
-    quint32 everyHours = 0;  // EveryHours: 1 to 8760
-    quint32 minuteOfDay = 0; // Daily, Weekly: local time, 0 to 1439
-    quint32 weekday = 0;     // Weekly: 1 = Monday to 7 = Sunday
+    RhythmKind kind = RhythmKind::Unknown;
+    quint32 everyMinutes = 0; // Every: 1 to 30 dividing 60, or 60 x 1, 2, 3, 4, 6, 8, 12
+    quint32 minuteOfDay = 0;  // Daily, Weekly: local time, 0 to 1439
+    quint32 weekday = 0;      // Weekly: 1 = Monday to 7 = Sunday
 };
 
 struct PlanInfo
@@ -224,8 +225,8 @@ struct PlanInfo
     QStringList volumeIds;
     QString repositoryId;
     Rhythm rhythm;
-    quint32 keepLast = 1;
-    bool isEnabled = true;
+    quint32 keepLast = 0;  // backups that stay; 0 = all
+    bool isEnabled = true; // false: runs by hand only
     qint64 pausedUntil = 0;
     qint64 lastRunTime = 0;
     Outcome lastOutcome = Outcome::None;
