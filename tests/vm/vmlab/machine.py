@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -101,7 +102,7 @@ class Machine:
 
     def _write_job(self, args, systemd, module, install, state, environment, interactive):
         """What the guest is to do; guest/prepare reads it from the share "boot"."""
-        size = os.get_terminal_size() if interactive and sys.stdout.isatty() else (80, 24)
+        size = shutil.get_terminal_size()
         job = {
             "VM_SOURCE": SOURCE, "VM_GUEST": GUEST, "VM_BUILD": build_directory(),
             "VM_SCENARIO": self.scenario, "VM_MODULE": module or "", "VM_TIMEOUT": int(self.timeout or 0),
