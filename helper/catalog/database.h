@@ -12,7 +12,8 @@
  * Threads: a Database and its Statements belong to one thread at a time. Each
  * thread that needs the catalog opens its own.
  *
- * Errors: Result with a sentence that names the step and what SQLite said.
+ * Errors: Result with a message that names the step and what SQLite said; the
+ * code is Corrupt, NoSpace, Busy, Io, Denied or, for a broken constraint, Invalid.
  */
 #pragma once
 
@@ -69,12 +70,12 @@ public:
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::vector<std::uint8_t> blob(int column) const;
     [[nodiscard]] std::optional<std::int64_t> optionalInteger(int column) const;
-    [[nodiscard]] std::optional<std::string> optionalText(int column) const;
 
 private:
     friend class Database;
     Statement(sqlite3* connection, sqlite3_stmt* statement);
     [[nodiscard]] int nextParameter();
+    void noteBind(int result);
 
     sqlite3* m_connection = nullptr; // not owned
     sqlite3_stmt* m_statement = nullptr;
@@ -92,21 +93,10 @@ struct Migration
 class Database
 {
 public:
-    /// How open() failed, where the caller must do different things about it.
-    enum class Failure {
-        Damaged, ///< not a database, or SQLite found its content inconsistent
-        Other,   ///< no permission, disk full, busy: the file itself may be fine
-    };
-
-    struct OpenFailure
-    {
-        Failure kind = Failure::Other;
-        Error error;
-    };
-
     /// Opens or creates (mode 0600) the file. `checkIntegrity` reads all of it.
-    [[nodiscard]] static tl::expected<Database, OpenFailure> open(const std::string& path,
-                                                                  bool checkIntegrity);
+    /// Error::Code::Corrupt means that the file is no database or that SQLite
+    /// found its content inconsistent; after any other code it may be fine.
+    [[nodiscard]] static Result<Database> open(const std::string& path, bool checkIntegrity);
 
     Database() = default;
     Database(Database&& other) noexcept;
@@ -119,11 +109,10 @@ public:
     /// For constant SQL text; kept by the caller, freed before the Database.
     [[nodiscard]] Result<Statement> prepare(const char* sql);
 
-    [[nodiscard]] Result<int> userVersion();
-
     /// Applies what is missing of `migrations`, each in one transaction with
     /// its new user_version: a crash between two leaves a valid older database.
-    /// Refuses a database that is newer than the list.
+    /// Refuses, untouched, a database that is newer than the list or not ours.
+    /// Also switches a new database to WAL: call it on every first opening.
     [[nodiscard]] Result<void> migrate(std::span<const Migration> migrations);
 
     [[nodiscard]] std::int64_t lastInsertId() const;
@@ -131,7 +120,8 @@ public:
 
 private:
     explicit Database(sqlite3* connection);
-    [[nodiscard]] Error lastError(std::string_view step) const;
+    [[nodiscard]] Result<void> checkIntegrity();
+    [[nodiscard]] Result<std::int64_t> singleInteger(const char* sql);
 
     sqlite3* m_connection = nullptr;
 };

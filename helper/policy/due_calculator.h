@@ -62,6 +62,7 @@ public:
     [[nodiscard]] std::vector<Moment> nextRuns(Moment now, int count) const;
 
 private:
+    [[nodiscard]] Moment newestBelievable(Moment now) const;
     [[nodiscard]] std::optional<Moment> lastHandled(Moment now) const;
 
     Plan m_plan;

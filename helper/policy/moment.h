@@ -7,13 +7,16 @@
  */
 #pragma once
 
+#include "helper/base/clock.h"
+
 #include <chrono>
 #include <cstdint>
 #include <vector>
 
 namespace dormouse {
 
-using Moment = std::chrono::system_clock::time_point;
+/// Wall time in UTC, in milliseconds.
+using Moment = Clock::WallTime;
 
 [[nodiscard]] Moment momentFromMs(std::int64_t msSince1970);
 [[nodiscard]] std::int64_t msFromMoment(Moment moment);

@@ -27,8 +27,25 @@ namespace dormouse {
 class Rhythm
 {
 public:
+    enum class Kind { Every, Daily, Weekly };
+
     /// Case and extra blanks do not matter. The error says what would be right.
     [[nodiscard]] static Result<Rhythm> parse(std::string_view text);
+
+    /// From their parts. A step must divide the hour, or be whole hours that
+    /// divide the day, or slots would drift; a time must lie within one day.
+    [[nodiscard]] static Result<Rhythm> every(std::chrono::minutes step);
+    [[nodiscard]] static Result<Rhythm> daily(std::chrono::minutes sinceMidnight);
+    [[nodiscard]] static Result<Rhythm> weekly(std::chrono::weekday day,
+                                               std::chrono::minutes sinceMidnight);
+
+    [[nodiscard]] Kind kind() const { return m_kind; }
+    /// Of an Every; else zero.
+    [[nodiscard]] std::chrono::minutes step() const { return m_step; }
+    /// Of a Daily or Weekly; else zero.
+    [[nodiscard]] std::chrono::minutes sinceMidnight() const { return m_sinceMidnight; }
+    /// Of a Weekly.
+    [[nodiscard]] std::chrono::weekday weekday() const { return m_weekday; }
 
     /// The canonical text: parse(format()) gives an equal rhythm.
     [[nodiscard]] std::string format() const;
@@ -42,8 +59,6 @@ public:
     friend bool operator==(const Rhythm&, const Rhythm&) = default;
 
 private:
-    enum class Kind { Every, Daily, Weekly };
-
     Rhythm() = default;
     void appendSlotsOf(std::chrono::sys_days day, std::vector<Moment>& slots) const;
 
