@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later */
+/*
+ * What the pure files (record_codec, change_map, undo_index) need of their
+ * surroundings, in the kernel and in user space. Pure means: no allocation, no
+ * locking, no I/O, no kernel call; memory is the caller's. They are compiled
+ * into the module, and again into the store reader and the unit tests.
+ */
+#ifndef DORMOUSE_PURE_H
+#define DORMOUSE_PURE_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#include <linux/string.h>
+#include <linux/errno.h>
+#include <linux/crc32c.h>
+#include <asm/byteorder.h>
+
+/* CRC-32C (Castagnoli), initial value and final xor all ones, as iSCSI has it. */
+static inline u32 dormouse_crc32c(u32 crc, const void *data, size_t length)
+{
+	return ~crc32c(~crc, data, length);
+}
+#else
+#include <endian.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <linux/types.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+#define cpu_to_le16(x) htole16(x)
+#define cpu_to_le32(x) htole32(x)
+#define cpu_to_le64(x) htole64(x)
+#define le16_to_cpu(x) le16toh(x)
+#define le32_to_cpu(x) le32toh(x)
+#define le64_to_cpu(x) le64toh(x)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* Same function as in the kernel; user space links crc32c.c. */
+u32 dormouse_crc32c(u32 crc, const void *data, size_t length);
+#ifdef __cplusplus
+}
+#endif
+#endif
+
+#endif
