@@ -12,13 +12,13 @@
 #include <linux/types.h>
 #include <linux/string.h>
 #include <linux/errno.h>
-#include <linux/crc32c.h>
+#include <linux/crc32.h>
 #include <asm/byteorder.h>
 
 /* CRC-32C (Castagnoli), initial value and final xor all ones, as iSCSI has it. */
 static inline u32 dormouse_crc32c(u32 crc, const void *data, size_t length)
 {
-	return ~crc32c(~crc, data, length);
+	return ~__crc32c_le(~crc, data, length);
 }
 #else
 #include <endian.h>
@@ -32,6 +32,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int32_t s32;
 #define cpu_to_le16(x) htole16(x)
 #define cpu_to_le32(x) htole32(x)
 #define cpu_to_le64(x) htole64(x)

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
+#include "record_codec.h"
+
+/* Structures that live on disk may not change size by accident. */
+_Static_assert(sizeof(struct dormouse_disk_record) == DORMOUSE_RECORD_HEADER_BYTES, "record header");
+_Static_assert(sizeof(struct dormouse_disk_super) == 120, "superblock");
+_Static_assert(sizeof(struct dormouse_disk_state) == 64, "state");
+_Static_assert(sizeof(struct dormouse_disk_epoch) == 56, "epoch");
+_Static_assert(sizeof(struct dormouse_disk_sentinel) == 40, "sentinel");
+
+static u32 super_crc(const u8 *copy)
+{
+	static const u8 zero[4];
+	const size_t at = offsetof(struct dormouse_disk_super, crc);
+	u32 crc = dormouse_crc32c(0, copy, at);
+
+	crc = dormouse_crc32c(crc, zero, 4);
+	return dormouse_crc32c(crc, copy + at + 4, DORMOUSE_SUPER_BYTES - at - 4);
+}
+
+void super_pack(const struct store_super *super, const struct store_extent *extents, void *copy)
+{
+	struct dormouse_disk_super *disk = copy;
+	struct dormouse_disk_extent *table = (void *)((u8 *)copy + DORMOUSE_STORE_BLOCK);
+	u32 i;
+
+	memset(copy, 0, DORMOUSE_SUPER_BYTES);
+	disk->magic = cpu_to_le64(DORMOUSE_SUPER_MAGIC);
+	disk->version = cpu_to_le32(DORMOUSE_FORMAT_VERSION);
+	memcpy(disk->volume_id, super->volume_id, 16);
+	memcpy(disk->store_id, super->store_id, 16);
+	disk->generation = cpu_to_le64(super->generation);
+	disk->incarnation = cpu_to_le64(super->incarnation);
+	disk->fs = cpu_to_le32(super->fs);
+	disk->volume_bytes = cpu_to_le64(super->volume_bytes);
+	disk->nr_extents = cpu_to_le32(super->nr_extents);
+	disk->journal_start = cpu_to_le32(super->journal_start);
+	disk->journal_blocks = cpu_to_le32(super->journal_blocks);
+	disk->undo_start = cpu_to_le32(super->undo_start);
+	disk->undo_blocks = cpu_to_le32(super->undo_blocks);
+	disk->checkpoint_block = cpu_to_le32(super->checkpoint_block);
+	disk->checkpoint_prev_crc = cpu_to_le32(super->checkpoint_prev_crc);
+	disk->checkpoint_sequence = cpu_to_le64(super->checkpoint_sequence);
+	for (i = 0; i < super->nr_extents; i++) {
+		table[i].offset = cpu_to_le64(extents[i].offset);
+		table[i].length = cpu_to_le64(extents[i].length);
+	}
+	disk->crc = cpu_to_le32(super_crc(copy));
+}
+
+/* Rule E: block-aligned, not empty, ascending in the volume or not, but disjoint
+ * from its neighbours in the list and inside the volume; 4 blocks at both ends. */
+static int check_extents(const struct store_super *super, const struct store_extent *extents,
+			 u64 *store_blocks)
+{
+	u64 total = 0;
+	u32 i, j;
+
+	if (!super->nr_extents || super->nr_extents > DORMOUSE_SUPER_MAX_EXTENTS)
+		return -EUCLEAN;
+	for (i = 0; i < super->nr_extents; i++) {
+		const struct store_extent *e = &extents[i];
+
+		if (!e->length || e->offset % DORMOUSE_STORE_BLOCK ||
+		    e->length % DORMOUSE_STORE_BLOCK || e->offset > super->volume_bytes ||
+		    e->length > super->volume_bytes - e->offset)
+			return -EUCLEAN;
+		for (j = 0; j < i; j++)
+			if (e->offset < extents[j].offset + extents[j].length &&
+			    extents[j].offset < e->offset + e->length)
+				return -EUCLEAN;
+		total += e->length / DORMOUSE_STORE_BLOCK;
+	}
+	if (extents[0].length < DORMOUSE_SUPER_BYTES ||
+	    extents[super->nr_extents - 1].length < DORMOUSE_SUPER_BYTES)
+		return -EUCLEAN;
+	*store_blocks = total;
+	return 0;
+}
+
+int super_unpack(const void *copy, struct store_super *super, struct store_extent *extents)
+{
+	const struct dormouse_disk_super *disk = copy;
+	const struct dormouse_disk_extent *table =
+		(const void *)((const u8 *)copy + DORMOUSE_STORE_BLOCK);
+	u64 store_blocks;
+	u32 i;
+	int err;
+
+	if (le64_to_cpu(disk->magic) != DORMOUSE_SUPER_MAGIC)
+		return -EINVAL;
+	if (le32_to_cpu(disk->crc) != super_crc(copy))
+		return -EUCLEAN;
+	if (le32_to_cpu(disk->version) != DORMOUSE_FORMAT_VERSION || disk->incompatible)
+		return -EOPNOTSUPP;
+	memcpy(super->volume_id, disk->volume_id, 16);
+	memcpy(super->store_id, disk->store_id, 16);
+	super->generation = le64_to_cpu(disk->generation);
+	super->incarnation = le64_to_cpu(disk->incarnation);
+	super->fs = le32_to_cpu(disk->fs);
+	super->volume_bytes = le64_to_cpu(disk->volume_bytes);
+	super->nr_extents = le32_to_cpu(disk->nr_extents);
+	super->journal_start = le32_to_cpu(disk->journal_start);
+	super->journal_blocks = le32_to_cpu(disk->journal_blocks);
+	super->undo_start = le32_to_cpu(disk->undo_start);
+	super->undo_blocks = le32_to_cpu(disk->undo_blocks);
+	super->checkpoint_block = le32_to_cpu(disk->checkpoint_block);
+	super->checkpoint_prev_crc = le32_to_cpu(disk->checkpoint_prev_crc);
+	super->checkpoint_sequence = le64_to_cpu(disk->checkpoint_sequence);
+	if (super->nr_extents > DORMOUSE_SUPER_MAX_EXTENTS)
+		return -EUCLEAN;
+	for (i = 0; i < super->nr_extents; i++) {
+		extents[i].offset = le64_to_cpu(table[i].offset);
+		extents[i].length = le64_to_cpu(table[i].length);
+	}
+	err = check_extents(super, extents, &store_blocks);
+	if (err)
+		return err;
+	if (super->journal_start != DORMOUSE_SUPER_BLOCKS || !super->journal_blocks ||
+	    super->undo_start != (u64)super->journal_start + super->journal_blocks ||
+	    !super->undo_blocks ||
+	    (u64)super->undo_start + super->undo_blocks + DORMOUSE_SUPER_BLOCKS != store_blocks ||
+	    super->checkpoint_block >= super->journal_blocks)
+		return -EUCLEAN;
+	return 0;
+}
+
+int super_layout(struct store_super *super, u64 store_blocks, u64 journal_bytes)
+{
+	/* Room for two full states of six maps each, intents beside them. */
+	u64 map = store_nr_granules(super->volume_bytes) / 8 + DORMOUSE_STORE_BLOCK;
+	u64 journal = DORMOUSE_JOURNAL_MIN_BYTES + 14 * map;
+
+	if (journal_bytes > journal)
+		journal = journal_bytes;
+	journal = (journal + DORMOUSE_STORE_BLOCK - 1) / DORMOUSE_STORE_BLOCK;
+	if (store_blocks * DORMOUSE_STORE_BLOCK < DORMOUSE_STORE_MIN_BYTES ||
+	    store_blocks < journal + 2 * DORMOUSE_SUPER_BLOCKS + 64 || store_blocks > 0xffffffffu)
+		return -ENOSPC;
+	super->journal_start = DORMOUSE_SUPER_BLOCKS;
+	super->journal_blocks = (u32)journal;
+	super->undo_start = super->journal_start + super->journal_blocks;
+	super->undo_blocks = (u32)(store_blocks - super->undo_start - DORMOUSE_SUPER_BLOCKS);
+	return 0;
+}
+
+void record_pack(struct store_record *record, void *header)
+{
+	struct dormouse_disk_record *disk = header;
+
+	memset(header, 0, DORMOUSE_RECORD_HEADER_BYTES);
+	disk->magic = cpu_to_le32(DORMOUSE_RECORD_MAGIC);
+	disk->type = cpu_to_le16(record->type);
+	memcpy(disk->store_id, record->store_id, 16);
+	disk->incarnation = cpu_to_le64(record->incarnation);
+	disk->sequence = cpu_to_le64(record->sequence);
+	disk->epoch = cpu_to_le64(record->epoch);
+	disk->payload_bytes = cpu_to_le32(record->payload_bytes);
+	disk->payload_crc = cpu_to_le32(record->payload_crc);
+	disk->prev_crc = cpu_to_le32(record->prev_crc);
+	record->header_crc = dormouse_crc32c(0, header, DORMOUSE_RECORD_HEADER_BYTES);
+	disk->header_crc = cpu_to_le32(record->header_crc);
+}
+
+int record_unpack(const void *header, struct store_record *record)
+{
+	struct dormouse_disk_record disk;
+	u32 crc;
+
+	memcpy(&disk, header, sizeof(disk));
+	if (le32_to_cpu(disk.magic) != DORMOUSE_RECORD_MAGIC)
+		return -EINVAL;
+	crc = le32_to_cpu(disk.header_crc);
+	disk.header_crc = 0;
+	if (dormouse_crc32c(0, &disk, sizeof(disk)) != crc)
+		return -EUCLEAN;
+	record->type = le16_to_cpu(disk.type);
+	memcpy(record->store_id, disk.store_id, 16);
+	record->incarnation = le64_to_cpu(disk.incarnation);
+	record->sequence = le64_to_cpu(disk.sequence);
+	record->epoch = le64_to_cpu(disk.epoch);
+	record->payload_bytes = le32_to_cpu(disk.payload_bytes);
+	record->payload_crc = le32_to_cpu(disk.payload_crc);
+	record->prev_crc = le32_to_cpu(disk.prev_crc);
+	record->header_crc = crc;
+	return 0;
+}
+
+u64 sentinel_digest(u64 seed, const void *data, size_t length)
+{
+	const u8 *byte = data;
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		seed = (seed ^ byte[i]) * 0x100000001b3ull;
+	return seed;
+}
