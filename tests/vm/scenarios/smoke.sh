@@ -12,13 +12,13 @@ prove "its sector size is as asked" test "$(blockdev --getss "$(disk fast)")" = 
 refute "an unknown disk is not found" disk nonsense 1
 prove "ext4 can be made" mkfs.ext4 -q "$(disk scratch)"
 prove "ext4 mounts" mount "$(disk scratch)" /mnt
-prove "files can be written" cp -r /etc/ssl /mnt/
+prove "files can be written" cp -r /etc/pam.d /mnt/
 prove "xfs can be made" mkfs.xfs -q "$(disk fast)"
 mkdir -p /media/fast
 prove "xfs mounts" mount "$(disk fast)" /media/fast
 prove "the source tree is visible" test -e "$VM_SOURCE/tests/vm/README.md"
 prove "the clock is right" test "$(date +%s)" -ge "$(stat -c %Y /run/vm/boot/job)"
-prove "loopback is up" ip address show up dev lo
+prove "loopback is up" test $(($(</sys/class/net/lo/flags) & 1)) = 1
 prove "nothing else is on the network" test "$(ls /sys/class/net)" = lo
 prove "arguments arrive whole" test "$1|$2" = "two words|"
 echo "from the guest" >"$OUT/smoke"
