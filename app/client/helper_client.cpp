@@ -679,10 +679,13 @@ void HelperClient::browse(const QString& restorePointId, const QString& volumeId
             });
 }
 
-void HelperClient::endBrowse(const QString& session)
+void HelperClient::endBrowse(const QString& session, QObject* context, Then<bool> then)
 {
-    if (m_manager && !session.isEmpty())
-        m_manager->EndBrowse(session);
+    if (!m_manager || session.isEmpty())
+        return;
+    const QDBusPendingCall call = m_manager->EndBrowse(session);
+    if (then)
+        deliver(call, context, std::move(then), succeeded);
 }
 
 void HelperClient::planRestore(const QString& session, const QByteArrayList& paths,

@@ -159,7 +159,8 @@ public:
 
     void browse(const QString& restorePointId, const QString& volumeId, QObject* context,
                 Then<BrowseSession> then);
-    void endBrowse(const QString& session); // nothing to tell if it fails
+    // Without `then` nobody is told; leaving the bus ends the session as well.
+    void endBrowse(const QString& session, QObject* context = nullptr, Then<bool> then = {});
     void planRestore(const QString& session, const QByteArrayList& paths,
                      const QDBusUnixFileDescriptor& target, bus::ConflictPolicy conflict,
                      QObject* context, Then<bus::RestoreCounts> then);
