@@ -3,31 +3,19 @@
  * What the catalog remembers, one struct a table.
  *
  * Conventions: identifiers of 16 bytes are 32 lower-case hex digits
- * (hexFromId/idFromHex); times are milliseconds since 1970 UTC; sizes and
+ * (Id128::hex()); times are milliseconds since 1970 UTC; sizes and
  * offsets are bytes. Numbers behind enums live on disk: never change them.
  */
 #pragma once
 
 #include "helper/base/extent_list.h"
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace dormouse {
-
-/// 16 raw bytes, as the kernel module's interface carries them.
-using RawId = std::array<std::uint8_t, 16>;
-
-[[nodiscard]] std::string hexFromId(std::span<const std::uint8_t, 16> id);
-/// nullopt unless it is exactly 32 hex digits.
-[[nodiscard]] std::optional<RawId> idFromHex(std::string_view hex);
-/// A new random identifier, as hex.
-[[nodiscard]] std::string makeRandomId();
 
 /// A volume that is, or was, protected.
 struct VolumeRow

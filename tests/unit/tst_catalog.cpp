@@ -273,17 +273,6 @@ private slots:
         QCOMPARE(must(fixture->changeSets(id(1))).size(), 100u);
         QVERIFY(must(fixture->changesBetween(id(1), id(1000), id(1100))).extents);
     }
-
-    void identifiersAreHexBothWays()
-    {
-        const std::string hex = makeRandomId();
-        QVERIFY(hex != makeRandomId());
-        QCOMPARE(hexFromId(*idFromHex(hex)), hex);
-        QVERIFY(!idFromHex(hex.substr(1)));
-        QVERIFY(!idFromHex(hex.substr(1) + "g"));
-        QCOMPARE(hexFromId(*idFromHex("000102030405060708090A0B0C0D0E0F")),
-                 std::string("000102030405060708090a0b0c0d0e0f"));
-    }
 };
 
 QTEST_GUILESS_MAIN(TestCatalog)
