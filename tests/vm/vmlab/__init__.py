@@ -5,6 +5,7 @@ from .disk import Disk
 from .kernel import Kernel
 from .kernel_log import KernelLog
 from .lab import Lab
-from .machine import LabError, Machine, Result
+from .machine import Machine, Result
+from .paths import LabError, staged_tree
 
-__all__ = ["Disk", "Kernel", "KernelLog", "Lab", "LabError", "Machine", "Result"]
+__all__ = ["Disk", "Kernel", "KernelLog", "Lab", "LabError", "Machine", "Result", "staged_tree"]

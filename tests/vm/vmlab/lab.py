@@ -84,8 +84,9 @@ class Lab:
         systemd: True boots systemd, D-Bus and polkit; else the scenario is
             nearly alone
         memory ("2G"), cpus (2), timeout (180 s from now until the end)
-        module: our kernel module; default the one built for this kernel. Only
-            `load_module` in the guest loads it
+        module: our kernel module; default the one built for this kernel. The
+            guest's modprobe knows it, but by itself nothing loads it (with
+            systemd, a staged tree may). False: the guest has no such module
         install: a staged tree (DESTDIR) to lay over the guest's root
         state: what state() returned
         out: where $OUT of the guest is; default the folder `out` here
@@ -97,7 +98,9 @@ class Lab:
         """
         if options.get("install"):
             options["install"] = check_install(options["install"])
-        if not options.get("module"):
+        if options.get("module") is False:
+            options["module"] = None
+        elif not options.get("module"):
             module = self.kernel.default_module()
             options["module"] = module if module.exists() else None
         else:

@@ -115,7 +115,7 @@ class Machine:
         lines = [f"{name}={shlex.quote(str(value))}" for name, value in job.items()]
         (self.directory / "job").write_text("\n".join(lines) + "\n")
         if systemd:
-            write_units(self.directory / "units", interactive)
+            write_units(self.directory / "units", interactive, install)
         (self.directory / "args").write_bytes(b"".join(str(arg).encode() + b"\0" for arg in args))
 
     def _start(self, kernel, memory, cpus, append, qemu, install, out, interactive):

@@ -14,5 +14,13 @@ def build_directory():
     return Path(os.environ.get("DORMOUSE_BUILD_DIR") or SOURCE / "build").resolve()
 
 
+def staged_tree():
+    """What the ctest fixture vm.stage installed, for Lab.boot(install=...)."""
+    tree = build_directory() / "stage"
+    if not tree.is_dir():
+        raise LabError(f"{tree} is missing; run: ctest --test-dir {build_directory()} -R vm.stage")
+    return tree
+
+
 class LabError(Exception):
     """Something is wrong with the set-up, not with what is being tested."""

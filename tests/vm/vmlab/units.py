@@ -24,7 +24,7 @@ MASKED = """
     systemd-ask-password-console.path systemd-ask-password-wall.path
     systemd-binfmt.service systemd-boot-system-token.service systemd-firstboot.service
     systemd-hwdb-update.service systemd-initctl.socket systemd-journal-catalog-update.service
-    systemd-journal-flush.service systemd-machine-id-commit.service systemd-modules-load.service
+    systemd-journal-flush.service systemd-machine-id-commit.service
     systemd-network-generator.service systemd-pcrphase-sysinit.service systemd-pcrphase.service
     systemd-pstore.service systemd-random-seed.service systemd-remount-fs.service
     systemd-repart.service systemd-sysctl.service systemd-sysusers.service
@@ -33,13 +33,42 @@ MASKED = """
 """.split()
 
 
-def write_units(directory, interactive):
-    """Fills `directory` with what becomes the guest's /etc/systemd/system."""
-    source = GUEST / "systemd"
-    shutil.copytree(source, directory)
-    for unit in Path(directory).glob("*.service"):
+# Where the staged tree keeps units, and the target that stands for multi-user
+# in the guest.
+STAGED_UNITS = "usr/lib/systemd/system"
+TARGET = "vm.target"
+
+
+def _enable(unit, directory):
+    """Makes the links that `systemctl enable` would, as installing a package does."""
+    for line in unit.read_text().splitlines():
+        key, equals, targets = line.partition("=")
+        if not equals or key.strip() not in ("WantedBy", "RequiredBy"):
+            continue
+        for target in targets.split():
+            target = TARGET if target in ("multi-user.target", "graphical.target") else target
+            suffix = "wants" if key.strip() == "WantedBy" else "requires"
+            folder = directory / f"{target}.{suffix}"
+            folder.mkdir(exist_ok=True)
+            (folder / unit.name).symlink_to(Path("/") / STAGED_UNITS / unit.name)
+
+
+def write_units(directory, interactive, install):
+    """Fills `directory` with what becomes the guest's /etc/systemd/system.
+
+    Units of the staged tree `install` (or None) are enabled. systemd loads
+    modules at boot only for a staged tree: it may name ours.
+    """
+    shutil.copytree(GUEST / "systemd", directory)
+    if install is None:
+        (directory / "systemd-modules-load.service").symlink_to("/dev/null")
+    else:
+        for unit in sorted((Path(install) / STAGED_UNITS).glob("*.*")):
+            if unit.is_file():
+                _enable(unit, directory)
+    for unit in directory.glob("*.service"):
         text = unit.read_text()
         text = text.replace("@GUEST@", str(GUEST)).replace("@INPUT@", "tty-force" if interactive else "null")
         unit.write_text(text)
     for name in MASKED:
-        (Path(directory) / name).symlink_to("/dev/null")
+        (directory / name).symlink_to("/dev/null")
