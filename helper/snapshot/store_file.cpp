@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "helper/snapshot/store_file.h"
+
+#include "helper/base/log.h"
+#include "kmod/uapi/dormouse_format.h"
+#include "kmod/uapi/dormouse_ioctl.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include <endian.h>
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+namespace dormouse {
+namespace {
+
+constexpr std::size_t kWriteBytes = 4u << 20;
+
+struct FreeMemory
+{
+    void operator()(void* memory) const { std::free(memory); }
+};
+using AlignedBuffer = std::unique_ptr<std::uint8_t[], FreeMemory>;
+
+/// Zeros, aligned for O_DIRECT.
+AlignedBuffer zeroBuffer(std::size_t bytes)
+{
+    auto* memory = static_cast<std::uint8_t*>(std::aligned_alloc(DORMOUSE_STORE_BLOCK, bytes));
+    if (memory == nullptr)
+        std::abort();
+    std::memset(memory, 0, bytes);
+    return AlignedBuffer(memory);
+}
+
+Result<void> writeAt(int fd, const std::uint8_t* data, std::size_t bytes, std::uint64_t offset)
+{
+    while (bytes > 0) {
+        const ssize_t put = ::pwrite(fd, data, bytes, static_cast<off_t>(offset));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return failErrno("writing the store");
+        data += put;
+        bytes -= static_cast<std::size_t>(put);
+        offset += static_cast<std::uint64_t>(put);
+    }
+    return {};
+}
+
+Result<void> setImmutable(int fd, bool isImmutable)
+{
+    int flags = 0;
+    if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0)
+        return failErrno("reading the store file's flags");
+    const int wanted = isImmutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    if (wanted != flags && ::ioctl(fd, FS_IOC_SETFLAGS, &wanted) != 0)
+        return failErrno("setting the store file's flags");
+    return {};
+}
+
+/// The folder, which must be root's alone: who else could write into it could
+/// put something else where the store is expected.
+Result<UniqueFd> openFolder(int rootFd)
+{
+    UniqueFd folder(
+        ::openat(rootFd, kStoreFolder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder)
+        return failErrno("opening the folder of the store");
+    struct stat info
+    {
+    };
+    if (::fstat(folder.get(), &info) != 0)
+        return failErrno("opening the folder of the store");
+    if (info.st_uid != 0 || (info.st_mode & 022) != 0)
+        return fail(Error::Code::Denied,
+                    "the volume has a folder .dormouse that does not belong to root alone; nothing "
+                    "was changed. Remove or rename it, then try again");
+    return folder;
+}
+
+/// Blocks signals that would end the process, for the moment of a freeze.
+class SignalsBlocked
+{
+public:
+    SignalsBlocked()
+    {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &m_before);
+    }
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &m_before, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+private:
+    sigset_t m_before{};
+};
+
+} // namespace
+
+Result<StoreFile> StoreFile::create(int rootFd)
+{
+    UniqueFd root(::openat(rootFd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root)
+        return failErrno("opening the volume");
+    if (::mkdirat(root.get(), kStoreFolder, 0700) != 0 && errno != EEXIST)
+        return failErrno("making the folder of the store");
+    const auto folder = openFolder(root.get());
+    if (!folder)
+        return tl::unexpected(folder.error());
+    if (::fchmod(folder->get(), 0700) != 0)
+        return failErrno("making the folder of the store private");
+    UniqueFd file(::openat(folder->get(), kStoreFile,
+                           O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_DIRECT | O_CLOEXEC, 0600));
+    if (!file)
+        return failErrno("making the store");
+    return StoreFile(std::move(root), std::move(file));
+}
+
+Result<void> StoreFile::remove(int rootFd)
+{
+    const auto folder = openFolder(rootFd);
+    if (!folder) {
+        if (folder.error().code == Error::Code::NotFound)
+            return {};
+        return tl::unexpected(folder.error());
+    }
+    const UniqueFd file(
+        ::openat(folder->get(), kStoreFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (file) {
+        if (const auto done = setImmutable(file.get(), false); !done)
+            return done;
+        if (::unlinkat(folder->get(), kStoreFile, 0) != 0)
+            return failErrno("removing the store");
+    } else if (errno != ENOENT) {
+        return failErrno("opening the store");
+    }
+    // Somebody may keep other things in there: then the folder stays.
+    (void)::unlinkat(rootFd, kStoreFolder, AT_REMOVEDIR);
+    (void)::fsync(rootFd);
+    return {};
+}
+
+StoreFile::~StoreFile()
+{
+    if (!m_file || m_isKept)
+        return;
+    if (const auto removed = remove(m_root.get()); !removed)
+        logWarning("an unfinished store is left behind: " + removed.error().message);
+}
+
+Result<void>
+StoreFile::fill(std::uint64_t bytes, const std::stop_token& stop,
+                const std::function<void(std::uint64_t, std::uint64_t)>& progress) const
+{
+    if (const int error = ::posix_fallocate(m_file.get(), 0, static_cast<off_t>(bytes)); error != 0)
+        return failErrno("making room for the store", error);
+    const auto zeros = zeroBuffer(kWriteBytes);
+    for (std::uint64_t done = 0; done < bytes;) {
+        if (stop.stop_requested())
+            return fail(Error::Code::Cancelled, "cancelled");
+        const auto part = std::min<std::uint64_t>(kWriteBytes, bytes - done);
+        if (const auto written = writeAt(m_file.get(), zeros.get(), part, done); !written)
+            return written;
+        done += part;
+        if (progress)
+            progress(done, bytes);
+    }
+    if (::fsync(m_file.get()) != 0)
+        return failErrno("writing the store");
+    return {};
+}
+
+Result<ExtentList> StoreFile::extents() const
+{
+    struct fsxattr attributes
+    {
+    };
+    if (::ioctl(m_file.get(), FS_IOC_FSGETXATTR, &attributes) == 0 &&
+        (attributes.fsx_xflags & FS_XFLAG_REALTIME) != 0)
+        return fail(Error::Code::Unsupported,
+                    "new files of this volume go to its real-time device, where a store cannot be");
+
+    constexpr std::uint32_t kCount = 256;
+    std::vector<std::uint8_t> memory(sizeof(struct fiemap) + kCount * sizeof(fiemap_extent));
+    auto* map = reinterpret_cast<struct fiemap*>(memory.data());
+    ExtentList extents;
+    std::uint64_t logicalBytes = 0;
+    for (bool isLast = false; !isLast;) {
+        std::memset(memory.data(), 0, memory.size());
+        map->fm_start = logicalBytes;
+        map->fm_length = FIEMAP_MAX_OFFSET - logicalBytes;
+        map->fm_flags = FIEMAP_FLAG_SYNC;
+        map->fm_extent_count = kCount;
+        if (::ioctl(m_file.get(), FS_IOC_FIEMAP, map) != 0)
+            return failErrno("asking where the store lies");
+        if (map->fm_mapped_extents == 0)
+            break;
+        for (std::uint32_t i = 0; i < map->fm_mapped_extents; ++i) {
+            const fiemap_extent& one = map->fm_extents[i];
+            isLast = (one.fe_flags & FIEMAP_EXTENT_LAST) != 0;
+            if ((one.fe_flags & ~(FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_MERGED)) != 0)
+                return fail(Error::Code::Unsupported,
+                            "the file system does not give the store blocks of its own that stay "
+                            "where they are");
+            if (one.fe_logical != logicalBytes ||
+                (one.fe_physical | one.fe_length) % DORMOUSE_STORE_BLOCK != 0)
+                return fail(Error::Code::Unsupported,
+                            "the file system does not give the store whole, aligned blocks");
+            logicalBytes += one.fe_length;
+            if (!extents.empty() && extents.back().endBytes() == one.fe_physical)
+                extents.back().lengthBytes += one.fe_length;
+            else
+                extents.push_back({one.fe_physical, one.fe_length});
+        }
+    }
+    if (extents.empty() || extents.size() > DORMOUSE_MAX_EXTENTS)
+        return fail(Error::Code::Unsupported,
+                    "free space is too scattered for a store; make more room on the volume");
+    return extents;
+}
+
+Result<void> StoreFile::writeProofs(const ExtentList& extents, const Id128& volumeId,
+                                    ByteView nonce) const
+{
+    const auto block = zeroBuffer(DORMOUSE_STORE_BLOCK);
+    dormouse_extent_proof proof{};
+    std::memcpy(proof.magic, "DORMPRUF", sizeof(proof.magic));
+    std::copy(nonce.begin(), nonce.end(), proof.nonce);
+    std::copy(volumeId.bytes.begin(), volumeId.bytes.end(), proof.volume_id);
+    std::uint64_t logicalBytes = 0;
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+        proof.index = htole32(static_cast<std::uint32_t>(i));
+        std::memcpy(block.get(), &proof, sizeof(proof));
+        const auto done = writeAt(m_file.get(), block.get(), DORMOUSE_STORE_BLOCK, logicalBytes);
+        if (!done)
+            return done;
+        logicalBytes += extents[i].lengthBytes;
+    }
+    if (::fsync(m_file.get()) != 0)
+        return failErrno("writing the store");
+    return {};
+}
+
+Result<void> StoreFile::makeImmutable() const
+{
+    return setImmutable(m_file.get(), true);
+}
+
+Result<void> StoreFile::settle() const
+{
+    const SignalsBlocked blocked;
+    // Freezing empties the journal; syncfs alone leaves it to be replayed.
+    if (::ioctl(m_root.get(), FIFREEZE, 0) == 0) {
+        if (::ioctl(m_root.get(), FITHAW, 0) != 0)
+            return failErrno("thawing the volume");
+        return {};
+    }
+    return failErrno("freezing the volume for a moment");
+}
+
+} // namespace dormouse

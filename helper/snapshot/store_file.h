@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * The file that holds a store's room. Private to the library: see store_setup.h.
+ *
+ * Owns the open file; remove() or abandon() by destruction unless keep() was
+ * called. All names are resolved by descriptors beneath the root of a mount
+ * that the caller made, without following symbolic links.
+ */
+#pragma once
+
+#include "helper/base/extent_list.h"
+#include "helper/base/id.h"
+#include "helper/base/result.h"
+#include "helper/base/unique_fd.h"
+
+#include <array>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+namespace dormouse {
+
+inline constexpr char kStoreFolder[] = ".dormouse";
+inline constexpr char kStoreFile[] = "store";
+inline constexpr char kStorePath[] = ".dormouse/store";
+
+class StoreFile
+{
+public:
+    /// A new, empty one. Exists if there is one: it may be in use.
+    [[nodiscard]] static Result<StoreFile> create(int rootFd);
+    /// Takes away what an earlier store left. Fine if there is none.
+    [[nodiscard]] static Result<void> remove(int rootFd);
+
+    StoreFile(StoreFile&&) = default;
+    StoreFile& operator=(StoreFile&&) = delete;
+    /// Removes the file unless keep() was called.
+    ~StoreFile();
+
+    /// Allocates and writes zeros, durably.
+    [[nodiscard]] Result<void>
+    fill(std::uint64_t bytes, const std::stop_token& stop,
+         const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
+
+    /// Where it lies on the device, in file order. Refuses what cannot be pinned.
+    [[nodiscard]] Result<ExtentList> extents() const;
+
+    /// A proof record at the start of each extent, durably.
+    [[nodiscard]] Result<void> writeProofs(const ExtentList& extents, const Id128& volumeId,
+                                           ByteView nonce) const;
+
+    [[nodiscard]] Result<void> makeImmutable() const;
+
+    /// Everything so far can no longer be replayed from the journal.
+    [[nodiscard]] Result<void> settle() const;
+
+    void keep() { m_isKept = true; }
+
+private:
+    StoreFile(UniqueFd root, UniqueFd file) : m_root(std::move(root)), m_file(std::move(file)) {}
+
+    UniqueFd m_root;
+    UniqueFd m_file;
+    bool m_isKept = false;
+};
+
+} // namespace dormouse
