@@ -37,6 +37,13 @@ def check_install(tree):
     return tree
 
 
+def _remove_abandoned(runs):
+    """Removes folders of runners that were killed; a name starts with a process id."""
+    for path in runs.iterdir():
+        if not Path("/proc", path.name.partition("-")[0]).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 class Lab:
     """A temporary folder (below BUILD/vm/runs/) for disks and boots.
 
@@ -56,7 +63,8 @@ class Lab:
         else:
             runs = build_directory() / "vm" / "runs"
             runs.mkdir(parents=True, exist_ok=True)
-            self.directory = Path(tempfile.mkdtemp(dir=runs))
+            _remove_abandoned(runs)
+            self.directory = Path(tempfile.mkdtemp(dir=runs, prefix=f"{os.getpid()}-"))
         self.kernel = Kernel(kernel)
         self.out = self.directory / "out"
         self.out.mkdir(exist_ok=True)
