@@ -145,7 +145,12 @@ private slots:
     void superblocksKeepTheirGoldenBytes()
     {
         const Extents extents = sampleExtents();
-        const Bytes copy = pack(sampleSuper(extents), extents);
+        store_super super = sampleSuper(extents);
+        super.journal_blocks = 281; // how a store is divided may change, its bytes may not
+        super.undo_start = 285;
+        super.undo_blocks = 3807;
+        const Bytes copy = pack(super, extents);
+        QCOMPARE(unpack(copy), 0);
         const QByteArray expected = golden("super.hex");
         QVERIFY(!expected.isEmpty());
         // The head of the first block and of the extent table; the rest is zeros.
