@@ -69,11 +69,18 @@ class HarnessTest(unittest.TestCase):
         with Lab(keep_failures=False) as lab:
             disk = lab.disk("data", "64M")
             text = ('await start\necho kept | dd of=$(disk data) conv=sync,fsync bs=4096 status=none\n'
-                    'touch /etc/only-in-the-guest\nsay written\nsleep 600\n')
-            with self.boot(lab, text, disks=[disk]) as machine:
+                    'touch /etc/only-in-the-guest\nsay written\n'
+                    'fast=$(disk fast) old=$(disk old)\nsay plugged\n'
+                    'wait_until 20 test ! -e $fast -a ! -e $old && say unplugged\nsleep 600\n')
+            others = [lab.disk("fast", "64M", unplug=True), lab.disk("old", "64M", kind="scsi")]
+            with self.boot(lab, text, disks=[disk, *others]) as machine:
                 machine.tell("start")
                 self.assertEqual(machine.wait_for("written"), "written")
                 self.assertEqual(machine.qmp("query-status")["status"], "running")
+                machine.wait_for("plugged")
+                for other in others:
+                    machine.unplug(other)
+                machine.wait_for("unplugged")
                 result = machine.kill()
             self.assertEqual((result.ended, result.exit_code), ("killed", None))
             self.assertEqual(result.problems(), [])

@@ -18,7 +18,8 @@ from .paths import LabError
 
 _SIZE = re.compile(r"^(\d+)([KMGT]?)$")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_OPTIONS = ("kind", "cache", "lbs", "pbs", "size", "ro")
+_OPTIONS = ("kind", "cache", "lbs", "pbs", "size", "ro", "unplug")
+_FLAGS = ("ro", "unplug")
 
 
 def parse_size(text):
@@ -44,6 +45,7 @@ class Disk:
     lbs: int = 512  # logical block size in bytes
     pbs: int = 512  # physical block size in bytes
     ro: bool = False
+    unplug: bool = False  # can be pulled out with Machine.unplug(); scsi always can
 
     def __post_init__(self):
         self.path = Path(self.path).resolve()
@@ -58,7 +60,7 @@ class Disk:
         """From NAME=SIZE[,option...] or NAME=PATH[,option...].
 
         Options: kind=virtio|scsi|nvme, cache=MODE, lbs=BYTES, pbs=BYTES,
-        size=SIZE (of a PATH that does not exist yet), ro.
+        size=SIZE (of a PATH that does not exist yet), ro, unplug.
         """
         name, equals, rest = text.partition("=")
         what, *options = rest.split(",")
@@ -69,7 +71,7 @@ class Disk:
             key, _, value = option.partition("=")
             if key not in _OPTIONS:
                 raise LabError(f"unknown disk option {key!r}; known: {', '.join(_OPTIONS)}")
-            values[key] = True if key == "ro" else value
+            values[key] = True if key in _FLAGS else value
         if "size" in values:
             values["size"] = parse_size(values["size"])
         size = parse_size(what)
@@ -91,13 +93,19 @@ class Disk:
         """Kernel modules that the guest needs to see this disk."""
         return {"virtio": ["virtio_blk"], "scsi": ["virtio_scsi", "sd_mod"], "nvme": ["nvme"]}[self.kind]
 
-    def qemu_options(self):
+    def qemu_options(self, number):
+        """Arguments for QEMU; `number` tells a machine's disks apart."""
         drive = (f"if=none,id=drive-{self.name},file={escape(self.path)},format=raw,"
                  f"cache={self.cache},discard=unmap,detect-zeroes=off"
                  f"{',readonly=on' if self.ro else ''}")
         blocks = f"logical_block_size={self.lbs},physical_block_size={self.pbs}"
         where = f"drive=drive-{self.name},id=disk-{self.name},serial={self.name},{blocks}"
+        port = []
+        if self.unplug and self.kind != "scsi":
+            # What sits on the root bus itself cannot be unplugged.
+            port = ["-device", f"pcie-root-port,id=port-{self.name},chassis={number}"]
+            where += f",bus=port-{self.name}"
         device = {"virtio": f"virtio-blk-pci,{where}",
                   "scsi": f"scsi-hd,bus=scsi.0,{where}",
                   "nvme": f"nvme,{where}"}[self.kind]
-        return ["-drive", drive, "-device", device]
+        return [*port, "-drive", drive, "-device", device]

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .disk import Disk
+from .disk import Disk, parse_size
 from .kernel import Kernel
 from .machine import Machine
 from .paths import SCENARIOS, LabError, build_directory
@@ -72,8 +72,7 @@ class Lab:
 
     def disk(self, name, size="1G", **options):
         """A disk in this folder; see Disk for the options."""
-        return Disk.parse(",".join([f"{name}={size}", *(f"{key}={value}" for key, value in options.items())]),
-                          self.directory)
+        return Disk(name, self.directory / f"{name}.img", size=parse_size(size), **options)
 
     def state(self, path=None):
         """An ext4 image that keeps /var/lib/dormouse and /etc/dormouse between

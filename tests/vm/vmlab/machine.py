@@ -142,8 +142,8 @@ class Machine:
                                    f"multidevs=remap{',readonly=on' if readonly else ''}"]
         if any(disk.kind == "scsi" for disk in self._disks):
             command += ["-device", "virtio-scsi-pci,id=scsi"]
-        for disk in self._disks:
-            command += disk.qemu_options()
+        for number, disk in enumerate(self._disks, start=1):
+            command += disk.qemu_options(number)
         command += list(qemu)
         (self.directory / "qemu-command").write_text(shlex.join(command) + "\n")
         self._started = time.monotonic()
@@ -235,6 +235,11 @@ class Machine:
                 raise LabError(f"{command}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
+
+    def unplug(self, disk):
+        """Pulls a disk out of the running guest; it must be scsi, or have
+        `unplug` set. The guest notices some seconds later."""
+        self.qmp("device_del", id=f"disk-{disk.name}")
 
     def kill(self):
         """Pulls the plug: the guest stops between two instructions."""
