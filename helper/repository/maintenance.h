@@ -65,6 +65,8 @@ struct VerifyReport
 
 struct PruneOptions
 {
+    /// Whose prune this is, so that withdrawWriters() can clear up after a crash.
+    Id128 machineId;
     /// A pack with less than this share of its bytes in use is written anew; 0
     /// only removes packs that nothing uses.
     double repackBelow = 0.5;

@@ -169,8 +169,8 @@ public:
     /// Writers that are at work, or were when they died.
     [[nodiscard]] Result<std::vector<WriterIntent>> listWriters() const;
 
-    /// Withdraws the intents of this machine's writers that no longer run. Called
-    /// by the daemon when it starts, before it starts any writer.
+    /// Withdraws the intents of this machine's writers and prunes that no longer
+    /// run. Called by the daemon when it starts, before it starts any of them.
     [[nodiscard]] Result<void> withdrawWriters(const Id128& machineId);
 
     /// Frees what no record needs. Refuses with Busy while a writer is at work, and
