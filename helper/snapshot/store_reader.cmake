@@ -9,3 +9,16 @@ add_library(dormouse_store_pure STATIC
     ${kmod}/undo_index.c
 )
 target_include_directories(dormouse_store_pure PUBLIC ${kmod})
+
+add_library(dormouse_store_reader STATIC
+    ${CMAKE_CURRENT_LIST_DIR}/store_payload.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/store_reader.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/store_report.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/store_source.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/store_undo.cpp
+)
+target_link_libraries(dormouse_store_reader PUBLIC dormouse_base dormouse_store_pure)
+
+add_executable(dormouse-store ${CMAKE_CURRENT_LIST_DIR}/store_main.cpp)
+target_link_libraries(dormouse-store PRIVATE dormouse_store_reader)
+install(TARGETS dormouse-store RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
