@@ -79,6 +79,8 @@ struct FileRestoreOptions
     std::stop_token stop;
 };
 
+class TreeRestore;
+
 class FileRestore
 {
 public:
@@ -96,6 +98,9 @@ public:
     [[nodiscard]] Result<RestoreReport> run(const std::vector<std::string>& paths) const;
 
 private:
+    [[nodiscard]] Result<void> visitAll(const std::vector<std::string>& paths,
+                                        TreeRestore& tree) const;
+
     int m_sourceFd;
     int m_targetFd;
     FileRestoreOptions m_options;

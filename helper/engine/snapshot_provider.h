@@ -46,9 +46,10 @@ public:
     [[nodiscard]] virtual ExtentList storeExtents() const = 0;
     /// May mount the snapshot (where nobody sees it) to ask. Called once.
     [[nodiscard]] virtual Allocation allocation() = 0;
-    /// Hashes a few files of the snapshot for restore drills; empty if it
-    /// cannot be mounted. Called once, after allocation().
-    [[nodiscard]] virtual std::vector<SampleFile> sampleFiles(std::stop_token stop) = 0;
+    /// Hashes a few files of the snapshot for restore drills, reading at most
+    /// `budgetBytes`; empty if it cannot be mounted. Called once, after allocation().
+    [[nodiscard]] virtual std::vector<SampleFile> sampleFiles(std::uint64_t budgetBytes,
+                                                              std::stop_token stop) = 0;
 };
 
 /// All volumes of the moment; its destruction releases them.

@@ -10,6 +10,7 @@
 #include "helper/base/extent_list.h"
 #include "helper/catalog/rows.h"
 #include "helper/engine/job_control.h"
+#include "helper/snapshot/module.h"
 
 #include <vector>
 
@@ -98,5 +99,20 @@ private:
 /// acknowledges them. Returns how many.
 [[nodiscard]] Result<int> collectChangeSets(const Module& module, Catalog& catalog,
                                             const std::string& volumeId);
+
+/// A protected volume that is attached and recording.
+struct AttachedRow
+{
+    VolumeRow row;
+    VolumeStatus status;
+};
+
+/// Gone: not connected, or not attached. Unverified: recording failed for good.
+[[nodiscard]] Result<AttachedRow> findAttached(const EngineContext& context, Catalog& catalog,
+                                               const std::string& volumeId);
+
+/// Removes change sets that no coming backup can need; live snapshots pin theirs.
+[[nodiscard]] Result<void> pruneHistory(const EngineContext& context, Catalog& catalog,
+                                        const std::string& volumeId);
 
 } // namespace dormouse

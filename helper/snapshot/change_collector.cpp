@@ -20,6 +20,7 @@ Result<int> collectChanges(const Module& module, std::uint32_t handle, const Cha
         // The next one in the list may be a later epoch, if those between are gone.
         if (i + 1 < epochs->size() && (*epochs)[i + 1].id == epoch.nextId)
             closed.toCreatedMs = (*epochs)[i + 1].createdMs;
+        closed.isMerged = epoch.firstEpoch != epoch.epoch;
         closed.isVoid = epoch.isVoid;
         if (!epoch.isVoid) {
             auto extents = module.changes(handle, epoch.epoch);

@@ -25,6 +25,7 @@ struct ClosedEpoch
     Id128 toId;
     std::uint64_t number = 0;     ///< of the epoch that begins at toId
     std::int64_t toCreatedMs = 0; ///< when that was
+    bool isMerged = false;        ///< other epochs lie between the two
     bool isVoid = false;
     ExtentList extents; ///< normal; empty for a void one
 };

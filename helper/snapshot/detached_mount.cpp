@@ -26,7 +26,7 @@ std::string kernelWords(const UniqueFd& context)
 } // namespace
 
 Result<UniqueFd> mountDetached(const std::string& devicePath, const std::string& fsType,
-                               const MountOptions& options)
+                               MountKind kind)
 {
     if (fsType != "ext4" && fsType != "xfs")
         return fail(Error::Code::Unsupported, "cannot mount the file system " + fsType);
@@ -37,20 +37,21 @@ Result<UniqueFd> mountDetached(const std::string& devicePath, const std::string&
         return ::fsconfig(context.get(), command, key, value, 0) == 0;
     };
     bool isGood = set(FSCONFIG_SET_STRING, "source", devicePath.c_str());
-    if (!options.isWritable)
+    if (kind != MountKind::Writable) {
         isGood = isGood && set(FSCONFIG_SET_FLAG, "ro", nullptr);
-    if (options.isSnapshot && fsType == "ext4")
-        isGood = isGood && set(FSCONFIG_SET_FLAG, "noload", nullptr);
-    if (options.isSnapshot && fsType == "xfs")
-        isGood = isGood && set(FSCONFIG_SET_FLAG, "norecovery", nullptr) &&
-                 set(FSCONFIG_SET_FLAG, "nouuid", nullptr);
+        if (fsType == "xfs")
+            isGood = isGood && set(FSCONFIG_SET_FLAG, "nouuid", nullptr);
+    }
+    if (kind == MountKind::FrozenSnapshot)
+        isGood =
+            isGood && set(FSCONFIG_SET_FLAG, fsType == "xfs" ? "norecovery" : "noload", nullptr);
     isGood = isGood && set(FSCONFIG_CMD_CREATE, nullptr, nullptr);
     if (!isGood) {
         const int error = errno;
         return failErrno("cannot mount " + devicePath + kernelWords(context), error);
     }
     const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-                                (options.isWritable ? 0u : MOUNT_ATTR_RDONLY);
+                                (kind == MountKind::Writable ? 0u : MOUNT_ATTR_RDONLY);
     UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes));
     if (!mount)
         return failErrno("cannot mount " + devicePath);

@@ -19,20 +19,20 @@
 
 namespace dormouse {
 
-struct MountOptions
-{
-    bool isWritable = false;
-    /// For what is written by nobody any more: no journal is replayed (noload,
-    /// norecovery), and another file system of the same UUID does not matter.
-    bool isSnapshot = false;
+enum class MountKind {
+    Writable,
+    /// Read-only; fails if the journal would have to be replayed first.
+    CleanSnapshot,
+    /// Read-only, the journal ignored (noload, norecovery): right for a snapshot
+    /// that was taken frozen. Another file system of the same UUID does not matter.
+    FrozenSnapshot,
 };
 
 /// Always nosuid, nodev, noexec. Only "ext4" and "xfs" (Unsupported: a mount of
 /// anything else would be made by code that nobody looked at with hostile images
 /// in mind). Busy: it is mounted the other way (read-only or writable).
 [[nodiscard]] Result<UniqueFd> mountDetached(const std::string& devicePath,
-                                             const std::string& fsType,
-                                             const MountOptions& options);
+                                             const std::string& fsType, MountKind kind);
 
 /// Lets a detached mount appear at a directory, which the descriptor names.
 [[nodiscard]] Result<void> attachMount(const UniqueFd& mount, int directoryFd);

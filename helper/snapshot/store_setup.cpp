@@ -34,7 +34,7 @@ Result<UniqueFd> openDevice(const ProbedVolume& volume)
 
 Result<UniqueFd> mountVolume(const ProbedVolume& volume)
 {
-    auto mount = mountDetached(volume.devicePath, volume.fsType, {.isWritable = true});
+    auto mount = mountDetached(volume.devicePath, volume.fsType, MountKind::Writable);
     if (!mount)
         return mount;
     struct stat info

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "helper/engine/volume_jobs.h"
+
+#include "helper/catalog/catalog.h"
+#include "helper/snapshot/change_collector.h"
+#include "helper/snapshot/snapshot_set.h"
+#include "helper/snapshot/store_setup.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+
+namespace dormouse {
+namespace {
+
+Result<const Module*> needModule(const EngineContext& context)
+{
+    if (context.module == nullptr)
+        return fail(Error::Code::NotFound,
+                    "the kernel module is not loaded: nothing is being recorded");
+    return context.module;
+}
+
+Result<Id128> parseId(const std::string& volumeId)
+{
+    const auto id = Id128::fromHex(volumeId);
+    if (!id)
+        return fail(Error::Code::Invalid, "this is not the id of a volume");
+    return *id;
+}
+
+Result<VolumeRow> needRow(Catalog& catalog, const std::string& volumeId)
+{
+    auto row = catalog.volume(volumeId);
+    if (!row)
+        return tl::unexpected(row.error());
+    if (!*row || !(*row)->isProtected)
+        return fail(Error::Code::NotFound, "the volume is not protected");
+    return std::move(**row);
+}
+
+std::string nameOf(const VolumeRow& row)
+{
+    return row.label.empty() ? row.lastDevice : row.label;
+}
+
+/// The start of a store's history, so that the first backup has a moment to name.
+Result<void> recordStart(Catalog& catalog, const std::string& volumeId, const Id128& epochId,
+                         std::int64_t nowMs)
+{
+    return catalog.recordEpoch({volumeId, epochId.hex(), {}, 0, nowMs});
+}
+
+} // namespace
+
+Result<void> JobControl::checkStop() const
+{
+    if (stop.stop_requested())
+        return fail(Error::Code::Cancelled, "cancelled");
+    return {};
+}
+
+Result<VolumeRow> ProtectJob::run(const JobControl& control)
+{
+    control.report(JobPhase::Preparing);
+    const auto module = needModule(m_context);
+    if (!module)
+        return tl::unexpected(module.error());
+    auto catalog = Catalog::connect(m_context.catalogPath);
+    if (!catalog)
+        return tl::unexpected(catalog.error());
+    const auto volume = findVolume(m_request.fsUuid);
+    if (!volume)
+        return tl::unexpected(volume.error());
+    auto known = catalog->volumes();
+    if (!known)
+        return tl::unexpected(known.error());
+    const auto old = std::find_if(known->begin(), known->end(), [&](const VolumeRow& row) {
+        return row.fsUuid == m_request.fsUuid;
+    });
+    if (old != known->end() && old->isProtected)
+        return fail(Error::Code::Exists, "the volume is protected already");
+    VolumeRow row = old != known->end() ? *old : VolumeRow{};
+    if (row.volumeId.empty()) {
+        row.volumeId = Id128::random().hex();
+        row.addedAtMs = m_context.clock->nowMs();
+    }
+    const auto volumeId = parseId(row.volumeId);
+    if (!volumeId)
+        return tl::unexpected(volumeId.error());
+
+    StoreSetupOptions options;
+    options.volumeId = *volumeId;
+    options.storeBytes = m_request.storeBytes;
+    options.stop = control.stop;
+    options.progress = [&](std::uint64_t done, std::uint64_t total) {
+        control.report(JobPhase::Copying, done, total);
+    };
+    const auto store = createStore(**module, *volume, options);
+    if (!store)
+        return addContext(store.error(), "cannot protect " + volume->devicePath);
+    control.report(JobPhase::Committing, store->storeBytes, store->storeBytes);
+
+    row.fsUuid = volume->fsUuid;
+    row.fsType = volume->fsType;
+    row.label = volume->label;
+    row.sizeBytes = volume->sizeBytes;
+    row.lastDevice = volume->devicePath;
+    row.lastMountPoint = volume->mountPoints.front();
+    row.superblockOffsetBytes = store->attached.superblockOffsetBytes;
+    row.superblockOffsetBBytes = store->attached.superblockOffsetBBytes;
+    row.storePath = store->path;
+    row.storeExtents = store->extents;
+    row.isProtected = true;
+    auto kept = catalog->putVolume(row);
+    if (kept)
+        kept = recordStart(*catalog, row.volumeId, store->attached.openEpochId,
+                           m_context.clock->nowMs());
+    if (!kept) {
+        // A store that nobody knows of would be lost room.
+        (void)(*module)->detach(store->attached.handle, true);
+        (void)removeStore(*volume);
+        return tl::unexpected(kept.error());
+    }
+    return row;
+}
+
+Result<void> ForgetJob::run(const JobControl& control)
+{
+    control.report(JobPhase::Preparing);
+    const auto module = needModule(m_context);
+    if (!module)
+        return tl::unexpected(module.error());
+    auto catalog = Catalog::connect(m_context.catalogPath);
+    if (!catalog)
+        return tl::unexpected(catalog.error());
+    auto row = needRow(*catalog, m_volumeId);
+    if (!row)
+        return tl::unexpected(row.error());
+    const auto plans = catalog->plans();
+    if (!plans)
+        return tl::unexpected(plans.error());
+    for (const PlanRow& plan : *plans) {
+        if (std::count(plan.volumeIds.begin(), plan.volumeIds.end(), m_volumeId) > 0)
+            return fail(Error::Code::Busy, "the plan " + plan.name +
+                                               " still backs up this volume; change the plan "
+                                               "first");
+    }
+    const auto volumeId = parseId(m_volumeId);
+    if (!volumeId)
+        return tl::unexpected(volumeId.error());
+    const auto status = (*module)->find(*volumeId);
+    if (!status)
+        return tl::unexpected(status.error());
+    if (*status) {
+        const auto epochs = (*module)->epochs((*status)->handle);
+        if (!epochs)
+            return tl::unexpected(epochs.error());
+        for (const EpochInfo& epoch : *epochs) {
+            if (epoch.isExposed)
+                return fail(Error::Code::Busy, "a snapshot of the volume is in use");
+        }
+        if (const auto done = (*module)->detach((*status)->handle, true); !done)
+            return done;
+    } else {
+        control.say("The volume was not attached: its store is removed, but not invalidated.");
+    }
+    // From here on the volume is not protected, whatever happens to the file.
+    row->isProtected = false;
+    row->superblockOffsetBytes = 0;
+    row->superblockOffsetBBytes = 0;
+    row->storeExtents.clear();
+    row->storePath.clear();
+    if (const auto kept = catalog->putVolume(*row); !kept)
+        return kept;
+    control.report(JobPhase::CleaningUp);
+    const auto volume = findVolume(row->fsUuid);
+    const auto removed =
+        volume ? removeStore(*volume) : Result<void>(tl::unexpected(volume.error()));
+    if (!removed)
+        control.say("The store's file .dormouse/store could not be removed (" +
+                    removed.error().message + "). It is of no use any more.");
+    return {};
+}
+
+Result<AttachedRow> findAttached(const EngineContext& context, Catalog& catalog,
+                                 const std::string& volumeId)
+{
+    const auto module = needModule(context);
+    if (!module)
+        return tl::unexpected(module.error());
+    auto row = needRow(catalog, volumeId);
+    if (!row)
+        return tl::unexpected(row.error());
+    const auto id = parseId(volumeId);
+    if (!id)
+        return tl::unexpected(id.error());
+    auto status = (*module)->find(*id);
+    if (!status)
+        return tl::unexpected(status.error());
+    if (!*status || (*status)->state == VolumeState::Gone)
+        return fail(Error::Code::Gone, nameOf(*row) + " is not connected");
+    if ((*status)->state == VolumeState::Failed)
+        return fail(Error::Code::Unverified, "recording " + nameOf(*row) + " has failed (" +
+                                                 (*status)->reason + "); protect the volume anew");
+    return AttachedRow{std::move(*row), std::move(**status)};
+}
+
+Result<std::vector<LocalSnapshot>> SnapshotJob::run(const JobControl& control)
+{
+    control.report(JobPhase::Preparing);
+    auto catalog = Catalog::connect(m_context.catalogPath);
+    if (!catalog)
+        return tl::unexpected(catalog.error());
+    std::vector<std::uint32_t> handles;
+    for (const std::string& volumeId : m_volumeIds) {
+        const auto found = findAttached(m_context, *catalog, volumeId);
+        if (!found)
+            return tl::unexpected(found.error());
+        handles.push_back(found->status.handle);
+    }
+    control.report(JobPhase::Snapshotting);
+    auto set = SnapshotSet::take(*m_context.module, handles, {.isDurable = m_isDurable});
+    if (!set)
+        return tl::unexpected(set.error());
+    const std::int64_t nowMs = m_context.clock->nowMs();
+    set->keep();
+    control.report(JobPhase::Committing);
+    std::vector<LocalSnapshot> taken;
+    for (std::size_t i = 0; i < m_volumeIds.size(); ++i) {
+        const SnapshotResult& one = set->moment().volumes[i];
+        taken.push_back({m_volumeIds[i], one.epoch, one.epochId.hex(), nowMs, m_isDurable});
+        // The snapshot is there; a map that could not be fetched stays with the module.
+        const auto collected = collectChangeSets(*m_context.module, *catalog, m_volumeIds[i]);
+        if (!collected)
+            control.say("What changed before this snapshot is not in the catalog yet: " +
+                        collected.error().message);
+    }
+    return taken;
+}
+
+Result<std::vector<LocalSnapshot>> listLocalSnapshots(const Module& module,
+                                                      const std::string& volumeId)
+{
+    const auto id = parseId(volumeId);
+    if (!id)
+        return tl::unexpected(id.error());
+    const auto status = module.find(*id);
+    if (!status)
+        return tl::unexpected(status.error());
+    std::vector<LocalSnapshot> snapshots;
+    if (!*status)
+        return snapshots;
+    const auto epochs = module.epochs((*status)->handle);
+    if (!epochs)
+        return tl::unexpected(epochs.error());
+    for (auto epoch = epochs->rbegin(); epoch != epochs->rend(); ++epoch) {
+        if (epoch->hasSnapshot && !epoch->hasSnapshotFailed)
+            snapshots.push_back(
+                {volumeId, epoch->epoch, epoch->id.hex(), epoch->createdMs, epoch->isDurable});
+    }
+    return snapshots;
+}
+
+Result<void> attachVolume(const EngineContext& context, const VolumeRow& row)
+{
+    const auto module = needModule(context);
+    if (!module)
+        return tl::unexpected(module.error());
+    const auto id = parseId(row.volumeId);
+    if (!id)
+        return tl::unexpected(id.error());
+    auto catalog = Catalog::connect(context.catalogPath);
+    if (!catalog)
+        return tl::unexpected(catalog.error());
+    const auto status = (*module)->find(*id);
+    if (!status)
+        return tl::unexpected(status.error());
+    if (!*status || (*status)->state == VolumeState::Gone) {
+        const auto volume = findVolume(row.fsUuid);
+        if (!volume)
+            return tl::unexpected(volume.error());
+        const UniqueFd device(
+            ::open(volume->devicePath.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        if (!device)
+            return failErrno("cannot open " + volume->devicePath);
+        const auto attached = (*module)->attach(
+            {device.get(), *id, row.fsType, row.superblockOffsetBytes, row.superblockOffsetBBytes});
+        if (!attached)
+            return addContext(attached.error(), volume->devicePath);
+    }
+    const auto collected = collectChangeSets(**module, *catalog, row.volumeId);
+    if (!collected)
+        return tl::unexpected(collected.error());
+    return {};
+}
+
+Result<int> collectChangeSets(const Module& module, Catalog& catalog, const std::string& volumeId)
+{
+    const auto id = parseId(volumeId);
+    if (!id)
+        return tl::unexpected(id.error());
+    const auto status = module.find(*id);
+    if (!status)
+        return tl::unexpected(status.error());
+    if (!*status)
+        return fail(Error::Code::NotFound, "the volume is not attached");
+    const std::int64_t nowMs = systemClock().nowMs();
+    return collectChanges(module, (*status)->handle, [&](const ClosedEpoch& closed) {
+        const std::string from = closed.fromId.hex();
+        const std::string to = closed.toId.hex();
+        // A merged map skips epochs: who came right before its end is unknown,
+        // unless it was recorded when it happened.
+        auto kept = catalog.recordEpoch({volumeId, to, closed.isMerged ? std::string() : from,
+                                         closed.number,
+                                         closed.toCreatedMs != 0 ? closed.toCreatedMs : nowMs});
+        if (kept)
+            kept = catalog.storeChangeSet(
+                {volumeId, from, to, closed.isVoid,
+                 closed.isVoid ? "The volume may have been written while nothing was recording it."
+                               : "",
+                 closed.extents, nowMs});
+        return kept;
+    });
+}
+
+Result<void> pruneHistory(const EngineContext& context, Catalog& catalog,
+                          const std::string& volumeId)
+{
+    std::vector<std::string> pinned;
+    if (context.module != nullptr) {
+        const auto snapshots = listLocalSnapshots(*context.module, volumeId);
+        if (!snapshots)
+            return tl::unexpected(snapshots.error());
+        for (const LocalSnapshot& snapshot : *snapshots)
+            pinned.push_back(snapshot.epochId);
+    }
+    const auto pruned = catalog.pruneChangeSets(volumeId, pinned);
+    if (!pruned)
+        return tl::unexpected(pruned.error());
+    return {};
+}
+
+} // namespace dormouse
