@@ -168,6 +168,8 @@ struct HealthInfo
     QString sentence;
     Remedy remedy = Remedy::None;
     QString subjectId;
+
+    friend bool operator==(const HealthInfo&, const HealthInfo&) = default;
 };
 
 struct VolumeInfo
@@ -192,6 +194,8 @@ struct VolumeInfo
     quint32 snapshotCount = 0;
     qint64 lastBackupTime = 0;
     QString lastError; // empty = the last thing done with it went well
+
+    friend bool operator==(const VolumeInfo&, const VolumeInfo&) = default;
 };
 
 struct RepositoryInfo
@@ -208,6 +212,8 @@ struct RepositoryInfo
     qint64 lastVerifiedTime = 0;
     KeyPlace keyPlace = KeyPlace::Unknown;
     QString sentence; // what to know about it; may be empty
+
+    friend bool operator==(const RepositoryInfo&, const RepositoryInfo&) = default;
 };
 
 struct Rhythm
@@ -216,6 +222,8 @@ struct Rhythm
     quint32 everyMinutes = 0; // Every: 1 to 30 dividing 60, or 60 x 1, 2, 3, 4, 6, 8, 12
     quint32 minuteOfDay = 0;  // Daily, Weekly: local time, 0 to 1439
     quint32 weekday = 0;      // Weekly: 1 = Monday to 7 = Sunday
+
+    friend bool operator==(const Rhythm&, const Rhythm&) = default;
 };
 
 struct PlanInfo
@@ -233,6 +241,8 @@ struct PlanInfo
     QString lastSentence;
     qint64 nextRunTime = 0;
     QList<qint64> upcomingTimes; // the next five, as far as there are any
+
+    friend bool operator==(const PlanInfo&, const PlanInfo&) = default;
 };
 
 struct RestorePoint
@@ -250,6 +260,8 @@ struct RestorePoint
     quint64 changedBytes = 0; // read for it (backup) or kept for it (snapshot)
     quint64 storedBytes = 0;  // new in the repository
     Verification verification = Verification::Never;
+
+    friend bool operator==(const RestorePoint&, const RestorePoint&) = default;
 };
 
 struct RestoreCounts
@@ -264,6 +276,8 @@ struct RestoreCounts
     quint64 skipped = 0;
     quint64 freeBytes = 0; // in the target's file system, for the asking user
     QString sentence;      // a warning; empty if there is none
+
+    friend bool operator==(const RestoreCounts&, const RestoreCounts&) = default;
 };
 
 struct ActivityEntry
@@ -279,6 +293,8 @@ struct ActivityEntry
     quint64 readBytes = 0;
     quint64 storedBytes = 0;
     QString sentence;
+
+    friend bool operator==(const ActivityEntry&, const ActivityEntry&) = default;
 };
 
 using VolumeInfoList = QList<VolumeInfo>;
