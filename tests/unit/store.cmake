@@ -3,3 +3,4 @@
 add_unit_test(tst_change_map LIBS dormouse_store_pure)
 add_unit_test(tst_undo_index LIBS dormouse_store_pure)
 add_unit_test(tst_record_codec LIBS dormouse_store_pure dormouse_base)
+add_unit_test(tst_store_reader LIBS dormouse_store_reader)
