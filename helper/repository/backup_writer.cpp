@@ -413,7 +413,8 @@ void BackupWriter::Private::withdraw()
     if (std::exchange(m_isDone, true))
         return;
     const auto removed = m_core->backend->remove(format::intentName(m_writerId));
-    if (!removed && removed.error().code != Error::Code::NotFound)
+    if (!removed && removed.error().code != Error::Code::NotFound &&
+        removed.error().code != Error::Code::Gone)
         logWarning("cannot withdraw the backup's announcement: " + removed.error().message);
 }
 

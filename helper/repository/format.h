@@ -27,7 +27,6 @@ inline constexpr std::string_view configName = "config";
 inline constexpr std::string_view passphraseSlotName = "keys/passphrase";
 inline constexpr std::string_view recoverySlotName = "keys/recovery";
 inline constexpr std::string_view plainSlotName = "keys/plain";
-inline constexpr std::string_view keysPrefix = "keys/";
 inline constexpr std::string_view packsPrefix = "packs/";
 inline constexpr std::string_view indexPrefix = "index/";
 inline constexpr std::string_view recordsPrefix = "records/";

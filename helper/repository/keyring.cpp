@@ -13,6 +13,8 @@ using format::SlotKind;
 
 constexpr std::size_t configHeaderBytes = 32;
 constexpr std::size_t slotHeaderBytes = 64;
+constexpr std::size_t slotKindAtByte = 12;
+constexpr std::size_t slotRepositoryAtByte = 16;
 constexpr std::size_t slotFileBytes =
     slotHeaderBytes + format::keyBytes + format::sealOverheadBytes + format::hashBytes;
 
@@ -223,7 +225,7 @@ Bytes encodePlainSlot(const Id128& repositoryId, const Secret& master)
                       master);
 }
 
-Result<void> checkSlot(ByteView file, const Id128& repositoryId)
+Result<void> checkSlot(ByteView file, SlotKind kind, const Id128& repositoryId)
 {
     ByteReader versionReader(file);
     if (auto known = checkMagicAndVersion(versionReader, format::keyMagic, "the key file"); !known)
@@ -233,26 +235,25 @@ Result<void> checkSlot(ByteView file, const Id128& repositoryId)
         return Failure(body.error());
     if (file.size() != slotFileBytes)
         return fail(Error::Code::Corrupt, "the key file has a wrong size");
-    if (!std::equal(repositoryId.bytes.begin(), repositoryId.bytes.end(), file.begin() + 16))
+    if (!std::equal(repositoryId.bytes.begin(), repositoryId.bytes.end(),
+                    file.begin() + slotRepositoryAtByte))
         return fail(Error::Code::Corrupt, "the key file is of another repository");
+    if (file[slotKindAtByte] != static_cast<std::uint8_t>(kind))
+        return fail(Error::Code::Corrupt, "the key file is of another kind");
     return {};
 }
 
 Result<Secret> openSlot(ByteView file, SlotKind kind, const Id128& repositoryId,
                         const Secret& knowledge)
 {
-    if (auto whole = checkSlot(file, repositoryId); !whole)
+    if (auto whole = checkSlot(file, kind, repositoryId); !whole)
         return Failure(whole.error());
     ByteReader reader(file);
-    reader.raw(format::magicBytes + 4);
-    const auto found = static_cast<SlotKind>(reader.u8());
-    reader.raw(3 + format::idBytes);
+    reader.raw(slotRepositoryAtByte + format::idBytes);
     const std::uint64_t passes = reader.u64();
     const std::uint64_t memoryBytes = reader.u64();
     const ByteView salt = reader.raw(format::idBytes);
     const ByteView sealed = reader.raw(format::keyBytes + format::sealOverheadBytes);
-    if (!reader.ok() || found != kind)
-        return fail(Error::Code::Corrupt, "the key file is of another kind");
 
     Secret wrapping(format::keyBytes);
     if (kind == SlotKind::Passphrase) {

@@ -43,8 +43,9 @@ struct RepositoryConfig
 [[nodiscard]] Result<Secret> openSlot(ByteView file, format::SlotKind kind,
                                       const Id128& repositoryId, const Secret& knowledge);
 
-/// Only whether the slot's bytes are whole.
-[[nodiscard]] Result<void> checkSlot(ByteView file, const Id128& repositoryId);
+/// Only whether the slot's bytes are whole, of this repository and of this kind.
+[[nodiscard]] Result<void> checkSlot(ByteView file, format::SlotKind kind,
+                                     const Id128& repositoryId);
 
 inline constexpr std::size_t recoveryKeyBytes = 20;
 

@@ -146,7 +146,7 @@ Result<std::shared_ptr<Repository>> Repository::open(std::shared_ptr<Backend> ba
                                                  config->isKeyBesideData, clock);
     if (auto loaded = core->index.load(); !loaded)
         return addContext(loaded.error(), "cannot read the index");
-    if (core->index.runs().empty()) {
+    if (core->index.runs().empty() && core->index.damagedRuns().empty()) {
         // An index that is lost as a whole is made again from the packs; one that
         // never was costs one look at two empty folders.
         const auto records = core->backend->list(std::string(format::recordsPrefix));
@@ -333,12 +333,12 @@ Result<void> Repository::withdrawWriters(const Id128& machineId)
     return {};
 }
 
-Result<void> Repository::rebuildIndex(const MaintenanceProgress& progress)
+Result<void> Repository::rebuildIndex(const PruneOptions& options)
 {
-    auto lock = PruneLock::take(*m_core, {});
+    auto lock = PruneLock::take(*m_core, options);
     if (!lock)
         return Failure(lock.error());
-    return m_core->rebuildIndex(progress);
+    return m_core->rebuildIndex(options.progress);
 }
 
 Result<std::uint64_t> Repository::freeSpaceBytes() const

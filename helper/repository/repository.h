@@ -182,8 +182,9 @@ public:
     /// not be done (cancelled, destination gone).
     [[nodiscard]] Result<VerifyReport> verify(const VerifyOptions& options = {}) const;
 
-    /// Makes the index anew from what the packs say of themselves.
-    [[nodiscard]] Result<void> rebuildIndex(const MaintenanceProgress& progress = {});
+    /// Makes the index anew from what the packs say of themselves. Busy while a
+    /// writer is at work; of the options, those about writers and progress count.
+    [[nodiscard]] Result<void> rebuildIndex(const PruneOptions& options = {});
 
     [[nodiscard]] Result<std::uint64_t> freeSpaceBytes() const;
 

@@ -34,16 +34,25 @@ Result<Bytes> RepositoryCore::readObjectAt(format::ObjectKind kind, const Hash25
 
 Result<Bytes> RepositoryCore::readObject(format::ObjectKind kind, const Hash256& objectId)
 {
-    const auto places = index.lookup(objectId);
-    if (!places)
-        return addContext(places.error(), "cannot read the index");
     Error error{Error::Code::Corrupt,
                 "the index does not know block " + toHex(objectId).substr(0, 16)};
-    for (const Location& place : *places) {
-        auto plain = readObjectAt(kind, objectId, place);
-        if (plain)
-            return plain;
-        error = plain.error();
+    // Twice: what this program knows of the index may be older than the backup,
+    // or than a clean-up that moved the object.
+    for (const bool isFresh : {false, true}) {
+        if (isFresh)
+            if (auto loaded = index.load(); !loaded)
+                return addContext(loaded.error(), "cannot read the index");
+        const auto places = index.lookup(objectId);
+        if (!places)
+            return addContext(places.error(), "cannot read the index");
+        for (const Location& place : *places) {
+            auto plain = readObjectAt(kind, objectId, place);
+            if (plain)
+                return plain;
+            error = plain.error();
+        }
+        if (error.code == Error::Code::Gone)
+            break;
     }
     // A pack that is not there is damage of the backup, not a wrong question.
     if (error.code == Error::Code::NotFound)
@@ -247,7 +256,9 @@ PruneLock::~PruneLock()
 {
     if (m_core == nullptr)
         return;
-    if (auto removed = m_core->backend->remove(format::intentName(m_id)); !removed)
+    // A destination that is gone has been complained of already.
+    const auto removed = m_core->backend->remove(format::intentName(m_id));
+    if (!removed && removed.error().code != Error::Code::Gone)
         logWarning("cannot withdraw the clean-up's announcement: " + removed.error().message);
 }
 

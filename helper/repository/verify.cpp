@@ -79,17 +79,21 @@ private:
                                     : Result<RepositoryConfig>(Failure(config.error()));
         if (!decoded)
             add(Kind::Config, configName, decoded.error().message);
-        const auto slots = backend.list(std::string(format::keysPrefix));
-        if (!slots)
-            return Failure(slots.error());
-        for (const Backend::ListedObject& slot : *slots) {
-            const auto file = getWhole(backend, slot.name, format::maxSmallFileBytes);
+        using format::SlotKind;
+        for (const auto& [name, kind] :
+             {std::pair(format::passphraseSlotName, SlotKind::Passphrase),
+              std::pair(format::recoverySlotName, SlotKind::Recovery),
+              std::pair(format::plainSlotName, SlotKind::Plain)}) {
+            const std::string slotName(name);
+            const auto file = getWhole(backend, slotName, format::maxSmallFileBytes);
+            if (!file && file.error().code == Error::Code::NotFound)
+                continue;
             const auto whole =
-                file ? checkSlot(*file, m_core->id) : Result<void>(Failure(file.error()));
+                file ? checkSlot(*file, kind, m_core->id) : Result<void>(Failure(file.error()));
             if (!whole && !isDamage(whole.error()))
                 return whole;
             if (!whole)
-                add(Kind::KeySlot, slot.name, whole.error().message);
+                add(Kind::KeySlot, slotName, whole.error().message);
         }
         return {};
     }
