@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
+/* Taking a volume under protection, by a new store or by an existing one, and
+ * letting it go. control_mutex is held. */
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
+#include "compat.h"
+#include "volume.h"
+
+static int refuse(struct dormouse_attach *a, int err, const char *reason)
+{
+	strscpy(a->reason, reason, sizeof(a->reason));
+	return err;
+}
+
+static int check_device(struct dormouse_attach *a, struct block_device *bdev)
+{
+	const sector_t start = bdev->bd_start_sect, nr = bdev_nr_sectors(bdev);
+	struct volume *v;
+
+	if (!nr)
+		return refuse(a, -ENXIO, "the device is empty");
+	if (bdev_is_zoned(bdev))
+		return refuse(a, -EOPNOTSUPP, "zoned devices are not supported");
+	if (bdev_read_only(bdev))
+		return refuse(a, -EROFS, "the device is read-only");
+	if (bdev_physical_block_size(bdev) > DORMOUSE_STORE_BLOCK)
+		return refuse(a, -EOPNOTSUPP, "the device's blocks are larger than 4 KiB");
+	list_for_each_entry(v, &volumes, link) {
+		if (v->disk == bdev->bd_disk && start < v->start + v->nr_sectors &&
+		    v->start < start + nr)
+			return refuse(a, -EBUSY, "the device, or a part of it, is attached already");
+		if (!memcmp(v->id, a->volume_id, 16))
+			return refuse(a, -EEXIST, "a volume with this id is attached already");
+	}
+	return 0;
+}
+
+/* Rule P: each extent begins with what the caller wrote through the file. */
+static int check_proofs(struct volume *v, struct dormouse_attach *a,
+			const struct store_extent *extents)
+{
+	const struct dormouse_extent_proof *proof = v->journal.buffer;
+	u32 i;
+
+	for (i = 0; i < a->nr_extents; i++) {
+		int err = store_origin_read(v, extents[i].offset, DORMOUSE_STORE_BLOCK,
+					    v->journal.buffer);
+
+		if (err)
+			return refuse(a, err, "the store's ground cannot be read");
+		if (memcmp(proof->magic, "DORMPRUF", 8) ||
+		    memcmp(proof->nonce, a->nonce, DORMOUSE_NONCE_BYTES) ||
+		    memcmp(proof->volume_id, a->volume_id, 16) ||
+		    le32_to_cpu(proof->index) != i)
+			return refuse(a, -EINVAL, "the extents are not where the store file is");
+	}
+	return 0;
+}
+
+static int check_extents(struct dormouse_attach *a, const struct store_extent *extents, u64 bytes,
+			 u64 *store_blocks)
+{
+	u32 i, j;
+
+	if (!a->nr_extents || a->nr_extents > DORMOUSE_MAX_EXTENTS)
+		return refuse(a, -EINVAL, "the store has too many extents, or none");
+	*store_blocks = 0;
+	for (i = 0; i < a->nr_extents; i++) {
+		const struct store_extent *e = &extents[i];
+
+		if (!e->length || (e->offset | e->length) % DORMOUSE_STORE_BLOCK ||
+		    e->offset > bytes || e->length > bytes - e->offset)
+			return refuse(a, -EINVAL, "an extent of the store is not aligned or not inside");
+		for (j = 0; j < i; j++)
+			if (e->offset < extents[j].offset + extents[j].length &&
+			    extents[j].offset < e->offset + e->length)
+				return refuse(a, -EINVAL, "extents of the store overlap");
+		*store_blocks += e->length / DORMOUSE_STORE_BLOCK;
+	}
+	if (extents[0].length < DORMOUSE_SUPER_BYTES ||
+	    extents[a->nr_extents - 1].length < DORMOUSE_SUPER_BYTES)
+		return refuse(a, -EINVAL, "the store's first and last extent must have 16 KiB");
+	return 0;
+}
+
+static int begin_first_epoch(struct volume *v)
+{
+	struct volume_epoch *e = volume_epoch_alloc(v, true);
+
+	if (!e)
+		return -ENOMEM;
+	e->epoch = 1;
+	e->first_epoch = 1;
+	get_random_bytes(e->id, sizeof(e->id));
+	e->created_ns = ktime_get_real_ns();
+	v->epochs[v->nr_epochs++] = e;
+	v->map = (unsigned long *)e->map;
+	return 0;
+}
+
+static int create(struct volume *v, struct dormouse_attach *a, const struct store_extent *extents)
+{
+	u64 store_blocks;
+	int err;
+
+	err = check_extents(a, extents, (u64)v->nr_sectors << SECTOR_SHIFT, &store_blocks);
+	if (!err)
+		err = check_proofs(v, a, extents);
+	if (err)
+		return err;
+	memcpy(v->super.volume_id, a->volume_id, 16);
+	get_random_bytes(v->super.store_id, 16);
+	v->super.incarnation = 1;
+	v->super.fs = a->fs;
+	v->super.volume_bytes = (u64)v->nr_sectors << SECTOR_SHIFT;
+	v->super.nr_extents = a->nr_extents;
+	v->super.checkpoint_sequence = 1;
+	if (super_layout(&v->super, store_blocks, a->journal_bytes))
+		return refuse(a, -ENOSPC, "the store is too small");
+	err = store_geometry(v, extents);
+	if (!err)
+		err = volume_reserve(v);
+	if (!err)
+		err = begin_first_epoch(v);
+	if (err)
+		return refuse(a, err, "there is not enough memory");
+	if (sentinel_init(v, a->fs))
+		return refuse(a, -EINVAL, "the file system is not the one that was named");
+	v->journal.sequence = 1;
+	v->undo.sequence = 1;
+	v->undo.tail_sequence = 1;
+	return 0;
+}
+
+static int recover(struct volume *v, struct dormouse_attach *a, struct store_extent *extents)
+{
+	int err;
+
+	err = store_super_read(v, a->superblock_offset, a->superblock_offset_b, extents, a->reason);
+	if (err)
+		return err;
+	err = store_geometry(v, extents);
+	if (!err)
+		err = volume_reserve(v);
+	if (err)
+		return refuse(a, err, "there is not enough memory");
+	if (sentinel_init(v, v->super.fs))
+		return refuse(a, -ESTALE, "the volume has another file system now");
+	err = recover_store(v, a->reason);
+	if (err)
+		return err;
+	undo_snapshots_changed(v);
+	v->super.incarnation++;
+	return 0;
+}
+
+/*
+ * The volume is watched from publication on; behind the gate, what comes waits
+ * until the first state of this incarnation is durable.
+ */
+static int start(struct volume *v, struct dormouse_attach *a)
+{
+	static u32 last_handle; /* control_mutex */
+	u16 type = a->flags & DORMOUSE_ATTACH_CREATE ? DORMOUSE_RECORD_EPOCH : DORMOUSE_RECORD_MAP;
+	int err;
+
+	v->handle = ++last_handle;
+	v->gate = true;
+	volume_publish(v);
+	synchronize_rcu();
+	mutex_lock(&v->store_mutex);
+	if (a->flags & DORMOUSE_ATTACH_CREATE) {
+		/* Writes submitted before publication may still be on their way; the
+		 * first epoch's map owes nothing to them, but the sentinel does. */
+		err = blkdev_issue_flush(v->bdev);
+		if (!err)
+			err = sentinel_refresh(v);
+	} else {
+		/* Between reading the sentinel and now somebody may have written. */
+		err = sentinel_verify(v, a->reason) ? 0 : -ESTALE;
+	}
+	if (!err)
+		err = journal_begin(v, type);
+	mutex_unlock(&v->store_mutex);
+	if (err) {
+		gate_open(v);
+		volume_unpublish(v);
+		return err;
+	}
+	gate_open(v);
+	event_post(v, DORMOUSE_EVENT_ATTACHED, 0, "");
+	return 0;
+}
+
+int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
+{
+	struct store_extent *extents;
+	struct block_device *bdev;
+	struct volume *v = NULL;
+	struct inode *inode;
+	struct fd f;
+	u32 i, nr = 0;
+	int err;
+
+	f = fdget(a->device_fd);
+	if (!fd_file(f))
+		return -EBADF;
+	inode = fd_file(f)->f_mapping->host;
+	extents = kvcalloc(DORMOUSE_MAX_EXTENTS, sizeof(*extents), GFP_KERNEL);
+	err = -ENOMEM;
+	if (!extents)
+		goto out;
+	err = -ENOTBLK;
+	if (!S_ISBLK(inode->i_mode) || !(fd_file(f)->f_mode & FMODE_READ))
+		goto out;
+	bdev = I_BDEV(inode);
+	err = check_device(a, bdev);
+	if (err)
+		goto out;
+	list_for_each_entry(v, &volumes, link)
+		nr++;
+	err = -ENOSPC;
+	if (nr >= DORMOUSE_MAX_VOLUMES)
+		goto out;
+	err = -ENOMEM;
+	v = volume_alloc(bdev, a->reason);
+	if (!v)
+		goto out;
+	memcpy(v->id, a->volume_id, 16);
+	if (a->flags & DORMOUSE_ATTACH_CREATE) {
+		for (i = 0; i < a->nr_extents; i++) {
+			extents[i].offset = list[i].offset;
+			extents[i].length = list[i].length;
+		}
+		err = create(v, a, extents);
+	} else {
+		err = recover(v, a, extents);
+	}
+	if (!err)
+		err = start(v, a);
+	if (err == -ESTALE)
+		a->state = DORMOUSE_STATE_UNVERIFIED;
+	if (err) {
+		volume_put(v);
+		goto out;
+	}
+	a->handle = v->handle;
+	a->state = volume_in_use(v) ? DORMOUSE_STATE_ACTIVE : DORMOUSE_STATE_DORMANT;
+	a->superblock_offset = v->superblock_offset;
+	a->superblock_offset_b = v->superblock_offset_b;
+	memcpy(a->epoch_id, volume_open_epoch(v)->id, 16);
+out:
+	kvfree(extents);
+	fdput(f);
+	return err;
+}
+
+int volume_detach(struct volume *v, bool forget)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < v->nr_epochs; i++)
+		if (v->epochs[i]->disk) {
+			err = snapshot_disk_destroy(v->epochs[i]->disk);
+			if (err)
+				return err;
+			v->epochs[i]->disk = NULL;
+		}
+	mutex_lock(&v->store_mutex);
+	if (forget) {
+		store_super_invalidate(v, 0, 0);
+		v->disowned = true;
+		volume_fail(v, "forgotten");
+	} else if (!v->failed) {
+		/* Not sealed is not lost: the intents say what may have changed, and
+		 * if somebody writes on, the sentinel tells. */
+		err = journal_seal(v, true);
+		if (err)
+			pr_warn("dormouse: volume %pUb left unsealed (%d)\n", v->id, err);
+	}
+	mutex_unlock(&v->store_mutex);
+	event_post(v, DORMOUSE_EVENT_DETACHED, 0, "");
+	volume_unpublish(v);
+	volume_put(v);
+	return 0;
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
+/*
+ * One moment for several volumes:
+ *
+ *   allocate all → freeze all → close all gates → drain all → flush all
+ *   → per volume: write EPOCH, switch → open all gates → thaw all
+ *
+ * A write that was passed before its gate closed is drained, so it is in the
+ * image; any other is held until the switch, so it is in the new epoch's map. No
+ * gate opens before the last one is drained: if A was complete before B was
+ * submitted, no set of images has B without A.
+ */
+#include <linux/delay.h>
+#include <linux/random.h>
+#include <linux/timekeeping.h>
+#include "compat.h"
+#include "volume.h"
+
+struct moment {
+	struct volume *v;
+	struct volume_epoch *next; /* allocated; NULL once it is in the table */
+	bool frozen, gated;
+};
+
+static int prepare(struct moment *m, char *reason)
+{
+	struct volume *v = m->v;
+	int err = 0;
+
+	mutex_lock(&v->store_mutex);
+	volume_epochs_tidy(v);
+	if (v->failed) {
+		strscpy(reason, v->reason, DORMOUSE_REASON_BYTES);
+		err = -EIO;
+	} else if (v->nr_epochs >= DORMOUSE_MAX_EPOCHS - 1) {
+		strscpy(reason, "there are too many snapshots", DORMOUSE_REASON_BYTES);
+		err = -ENOSPC;
+	} else {
+		u32 i, maps = 0;
+
+		for (i = 0; i < v->nr_epochs; i++)
+			maps += !!v->epochs[i]->map;
+		if (maps > DORMOUSE_MAX_MAPS) {
+			strscpy(reason, "too many change maps wait to be fetched",
+				DORMOUSE_REASON_BYTES);
+			err = -ENOSPC;
+		}
+	}
+	if (!err) {
+		m->next = volume_epoch_alloc(v, true);
+		if (!m->next) {
+			strscpy(reason, "there is not enough memory", DORMOUSE_REASON_BYTES);
+			err = -ENOMEM;
+		}
+	}
+	mutex_unlock(&v->store_mutex);
+	return err;
+}
+
+/* Freezing waits for writes that may be held, so gates are still open. */
+static int freeze(struct moment *m, char *reason)
+{
+	int err;
+
+	/* Counts even where nothing is mounted: then nobody can mount meanwhile. */
+	err = compat_freeze(m->v->bdev);
+	if (err) {
+		strscpy(reason, "the file system could not be frozen", DORMOUSE_REASON_BYTES);
+		return err;
+	}
+	m->frozen = true;
+	return 0;
+}
+
+static void close_gate(struct moment *m)
+{
+	mutex_lock(&m->v->store_mutex);
+	WRITE_ONCE(m->v->gate, true);
+	mutex_unlock(&m->v->store_mutex);
+	m->gated = true;
+}
+
+static int quiesce(struct moment *m, unsigned long deadline, char *reason)
+{
+	long left = (long)(deadline - jiffies);
+	int err;
+
+	if (!gate_drain(m->v, left > 0 ? jiffies_to_msecs(left) : 0)) {
+		strscpy(reason, "writes did not come to an end in time", DORMOUSE_REASON_BYTES);
+		return -ETIMEDOUT;
+	}
+	err = blkdev_issue_flush(m->v->bdev);
+	if (err)
+		strscpy(reason, "the device could not be flushed", DORMOUSE_REASON_BYTES);
+	return err;
+}
+
+/* Behind the gate: the new epoch becomes the open one, durably or not at all. */
+static int switch_epoch(struct moment *m, u32 flags, char *reason)
+{
+	struct volume *v = m->v;
+	struct volume_epoch *e = m->next, *before;
+	unsigned long *copied = v->undo.copied;
+	int err;
+
+	mutex_lock(&v->store_mutex);
+	before = volume_open_epoch(v);
+	e->epoch = before->epoch + 1;
+	e->first_epoch = e->epoch;
+	get_random_bytes(e->id, sizeof(e->id));
+	e->created_ns = ktime_get_real_ns();
+	e->undo_start = v->undo.head;
+	e->undo_sequence = v->undo.sequence;
+	e->undo_prev_crc = v->undo.prev_crc;
+	e->flags = DORMOUSE_EPOCH_SNAPSHOT |
+		   (flags & DORMOUSE_SNAPSHOT_DURABLE ? DORMOUSE_EPOCH_DURABLE : 0);
+	spin_lock_irq(&v->lock);
+	v->epochs[v->nr_epochs++] = e;
+	spin_unlock_irq(&v->lock);
+	err = v->failed ? -EIO : journal_state(v, DORMOUSE_RECORD_EPOCH, 0);
+	if (err) {
+		spin_lock_irq(&v->lock);
+		v->nr_epochs--;
+		spin_unlock_irq(&v->lock);
+		strscpy(reason, "the journal cannot be written", DORMOUSE_REASON_BYTES);
+	} else {
+		memset(copied, 0, change_map_words(v->geometry.nr_units) * 8);
+		WRITE_ONCE(v->map, (unsigned long *)e->map);
+		undo_snapshots_changed(v);
+		m->next = NULL;
+	}
+	mutex_unlock(&v->store_mutex);
+	return err;
+}
+
+static void release(struct moment *m)
+{
+	if (m->gated)
+		gate_open(m->v);
+	m->gated = false;
+}
+
+int snapshot_take(struct volume **vs, struct dormouse_snapshot_volume *args, u32 nr,
+		  u32 timeout_ms, u64 *frozen_us, char *reason)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(timeout_ms ?: 30000);
+	struct moment *moments;
+	ktime_t frozen_at = 0;
+	u32 i, taken = 0;
+	int err = 0;
+
+	moments = kcalloc(nr, sizeof(*moments), GFP_KERNEL);
+	if (!moments)
+		return -ENOMEM;
+	for (i = 0; i < nr && !err; i++) {
+		moments[i].v = vs[i];
+		err = prepare(&moments[i], reason);
+	}
+	for (i = 0; i < nr && !err; i++) {
+		if (!i)
+			frozen_at = ktime_get();
+		err = freeze(&moments[i], reason);
+		args[i].frozen = !err && volume_in_use(vs[i]);
+	}
+	if (err)
+		goto out;
+	for (i = 0; i < nr; i++)
+		close_gate(&moments[i]);
+	synchronize_rcu();
+	for (i = 0; i < nr && !err; i++)
+		err = quiesce(&moments[i], deadline, reason);
+	for (i = 0; i < nr && !err; i++) {
+		err = switch_epoch(&moments[i], args[i].flags, reason);
+		if (!err) {
+			struct volume_epoch *e = volume_open_epoch(vs[i]);
+
+			args[i].epoch = e->epoch;
+			memcpy(args[i].epoch_id, e->id, 16);
+			taken++;
+		}
+	}
+	/* None or all: an epoch that began stays as a mere boundary. */
+	for (i = 0; err && i < taken; i++)
+		snapshot_drop(vs[i], volume_epoch_find(vs[i], args[i].epoch));
+out:
+	for (i = 0; i < nr; i++)
+		if (moments[i].v)
+			release(&moments[i]);
+	for (i = 0; i < nr; i++)
+		if (moments[i].frozen)
+			compat_thaw(vs[i]->bdev);
+	*frozen_us = frozen_at ? ktime_us_delta(ktime_get(), frozen_at) : 0;
+	for (i = 0; i < nr; i++) {
+		if (moments[i].next)
+			volume_epoch_free(vs[i], moments[i].next);
+		if (!err)
+			event_post(vs[i], DORMOUSE_EVENT_SNAPSHOT, args[i].epoch, "");
+	}
+	kfree(moments);
+	return err;
+}
+
+int snapshot_drop(struct volume *v, struct volume_epoch *e)
+{
+	int err = 0;
+
+	if (!e || !(e->flags & (DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_SNAPSHOT_FAILED)))
+		return -ENOENT;
+	if (e->disk) {
+		err = snapshot_disk_destroy(e->disk);
+		if (err)
+			return err;
+		e->disk = NULL;
+	}
+	mutex_lock(&v->store_mutex);
+	e->flags &= ~(DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE |
+		      DORMOUSE_EPOCH_SNAPSHOT_FAILED);
+	undo_snapshots_changed(v);
+	event_post(v, DORMOUSE_EVENT_SNAPSHOT_DROPPED, e->epoch, "");
+	volume_epochs_tidy(v);
+	mutex_unlock(&v->store_mutex);
+	return 0;
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
+/*
+ * Blocks of the store, and of the volume below the file system, by bios of our own
+ * to the whole disk. No file, no page cache: what reads and writes here works
+ * while the volume is mounted, dormant, or the machine is going down.
+ */
+#include <linux/sort.h>
+#include <linux/vmalloc.h>
+#include "volume.h"
+
+/* Of our own, so that no other user of bios can starve the store of them. */
+static struct bio_set store_bios;
+
+int store_init(void)
+{
+	return bioset_init(&store_bios, 64, 0, BIOSET_NEED_BVECS);
+}
+
+void store_exit(void)
+{
+	bioset_exit(&store_bios);
+}
+
+static void store_io_put(struct store_io *io)
+{
+	if (atomic_dec_and_test(&io->pending))
+		complete(&io->done);
+}
+
+void store_end_io(struct bio *bio)
+{
+	struct store_io *io = bio->bi_private;
+
+	if (bio->bi_status)
+		io->status = bio->bi_status;
+	bio_put(bio);
+	store_io_put(io);
+}
+
+/* Submits one contiguous range; buffer may start anywhere in a vmalloc page. */
+static void submit_range(struct volume *v, struct store_io *io, blk_opf_t opf, sector_t sector,
+			 u8 *buffer, u64 length)
+{
+	while (length) {
+		unsigned int nr = min_t(u64, DIV_ROUND_UP(length + offset_in_page(buffer), PAGE_SIZE),
+					BIO_MAX_VECS);
+		struct bio *bio = bio_alloc_bioset(v->disk->part0, nr, opf, GFP_NOIO,
+						   &store_bios);
+
+		bio->bi_iter.bi_sector = sector;
+		bio->bi_private = io;
+		bio->bi_end_io = store_end_io;
+		while (length && bio->bi_vcnt < nr) {
+			unsigned int at = offset_in_page(buffer);
+			unsigned int part = min_t(u64, PAGE_SIZE - at, length);
+
+			if (bio_add_page(bio, vmalloc_to_page(buffer), part, at) != part)
+				break;
+			buffer += part;
+			length -= part;
+			sector += part >> SECTOR_SHIFT;
+		}
+		atomic_inc(&io->pending);
+		submit_bio_noacct(bio);
+	}
+}
+
+void store_io_begin(struct store_io *io)
+{
+	atomic_set(&io->pending, 1);
+	io->status = BLK_STS_OK;
+	init_completion(&io->done);
+}
+
+int store_io_wait(struct store_io *io)
+{
+	store_io_put(io);
+	wait_for_completion_io(&io->done);
+	return blk_status_to_errno(io->status);
+}
+
+/* The disk may have got another medium: then nothing here is ours any more. */
+static bool same_disk(struct volume *v)
+{
+	return v->disk->diskseq == v->diskseq && disk_live(v->disk);
+}
+
+/* Where a store block lies on the volume, and how many follow it there. */
+static u64 locate(struct volume *v, u64 block, u64 *contiguous)
+{
+	const struct volume_geometry *g = &v->geometry;
+	u32 low = 0, high = g->nr_extents;
+
+	while (high - low > 1) {
+		u32 middle = (low + high) / 2;
+
+		if (g->extent_start[middle] <= block)
+			low = middle;
+		else
+			high = middle;
+	}
+	block -= g->extent_start[low];
+	*contiguous = g->extents[low].length / DORMOUSE_STORE_BLOCK - block;
+	return g->extents[low].offset + block * DORMOUSE_STORE_BLOCK;
+}
+
+void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
+			u64 offset, u64 length)
+{
+	struct bio *clone = bio_alloc_clone(v->disk->part0, bio, GFP_NOIO, &store_bios);
+
+	bio_trim(clone, at >> SECTOR_SHIFT, length >> SECTOR_SHIFT);
+	clone->bi_iter.bi_sector = v->start + (offset >> SECTOR_SHIFT);
+	clone->bi_private = io;
+	clone->bi_end_io = store_end_io;
+	atomic_inc(&io->pending);
+	submit_bio_noacct(clone);
+}
+
+void store_clone_store(struct volume *v, struct store_io *io, struct bio *bio, u64 at, u64 block,
+		       u64 skip, u64 length)
+{
+	while (length) {
+		u64 contiguous, offset, part;
+
+		block += skip / DORMOUSE_STORE_BLOCK;
+		skip %= DORMOUSE_STORE_BLOCK;
+		offset = locate(v, block, &contiguous) + skip;
+		part = min(length, contiguous * DORMOUSE_STORE_BLOCK - skip);
+		store_clone_origin(v, io, bio, at, offset, part);
+		at += part;
+		skip += part;
+		length -= part;
+	}
+}
+
+static int store_rw(struct volume *v, blk_opf_t opf, u64 block, u32 nr_blocks, u8 *buffer)
+{
+	struct store_io io;
+
+	if (!same_disk(v))
+		return -ENXIO;
+	if (block + nr_blocks > v->geometry.nr_store_blocks)
+		return -EINVAL;
+	store_io_begin(&io);
+	while (nr_blocks) {
+		u64 contiguous, offset = locate(v, block, &contiguous);
+		u64 nr = min_t(u64, nr_blocks, contiguous);
+
+		submit_range(v, &io, opf, v->start + (offset >> SECTOR_SHIFT), buffer,
+			     nr * DORMOUSE_STORE_BLOCK);
+		buffer += nr * DORMOUSE_STORE_BLOCK;
+		block += nr;
+		nr_blocks -= nr;
+	}
+	return store_io_wait(&io);
+}
+
+int store_write(struct volume *v, u64 block, u32 nr_blocks, void *buffer, bool durable)
+{
+	volume_stat_add(v, store_written_bytes, (u64)nr_blocks * DORMOUSE_STORE_BLOCK);
+	return store_rw(v, REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (durable ? REQ_FUA : 0), block,
+			nr_blocks, buffer);
+}
+
+int store_read(struct volume *v, u64 block, u32 nr_blocks, void *buffer)
+{
+	return store_rw(v, REQ_OP_READ | REQ_SYNC, block, nr_blocks, buffer);
+}
+
+static int origin_rw(struct volume *v, blk_opf_t opf, u64 offset, u32 length, void *buffer)
+{
+	struct store_io io;
+
+	if (!same_disk(v))
+		return -ENXIO;
+	store_io_begin(&io);
+	submit_range(v, &io, opf, v->start + (offset >> SECTOR_SHIFT), buffer, length);
+	return store_io_wait(&io);
+}
+
+int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer)
+{
+	return origin_rw(v, REQ_OP_READ | REQ_SYNC, offset, length, buffer);
+}
+
+int store_origin_write(struct volume *v, u64 offset, u32 length, void *buffer)
+{
+	return origin_rw(v, REQ_OP_WRITE | REQ_SYNC | REQ_FUA, offset, length, buffer);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct store_extent *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Derives v->geometry from v->super and the extents; memory goes with the volume. */
+int store_geometry(struct volume *v, const struct store_extent *extents)
+{
+	struct volume_geometry *g = &v->geometry;
+	u64 block = 0;
+	u32 i;
+
+	g->bytes = (u64)v->nr_sectors << SECTOR_SHIFT;
+	g->nr_granules = store_nr_granules(g->bytes);
+	g->nr_regions = store_nr_regions(g->bytes);
+	g->nr_units = store_nr_units(g->bytes);
+	g->nr_extents = v->super.nr_extents;
+	g->extents = volume_zalloc(v, g->nr_extents * sizeof(*g->extents));
+	g->guard = volume_zalloc(v, g->nr_extents * sizeof(*g->guard));
+	g->extent_start = volume_zalloc(v, g->nr_extents * sizeof(*g->extent_start));
+	if (!g->extents || !g->guard || !g->extent_start)
+		return -ENOMEM;
+	for (i = 0; i < g->nr_extents; i++) {
+		g->extents[i] = extents[i];
+		g->guard[i] = extents[i];
+		g->extent_start[i] = block;
+		block += extents[i].length / DORMOUSE_STORE_BLOCK;
+	}
+	sort(g->guard, g->nr_extents, sizeof(*g->guard), by_offset, NULL);
+	g->nr_store_blocks = block;
+	g->state_bytes = round_up(DORMOUSE_RECORD_HEADER_BYTES +
+		sizeof(struct dormouse_disk_state) +
+		DORMOUSE_MAX_EPOCHS * sizeof(struct dormouse_disk_epoch) +
+		DORMOUSE_SENTINEL_MAX * sizeof(struct dormouse_disk_sentinel) +
+		(DORMOUSE_MAX_MAPS + 1) * change_map_max_encoded(g->nr_granules) +
+		change_map_max_encoded(g->nr_regions), DORMOUSE_STORE_BLOCK);
+	v->superblock_offset = g->extents[0].offset;
+	v->superblock_offset_b = g->extents[g->nr_extents - 1].offset +
+		g->extents[g->nr_extents - 1].length - DORMOUSE_SUPER_BYTES;
+	return 0;
+}
+
+/* The first store extent that ends behind `offset` decides; the list is sorted. */
+bool store_guards(struct volume *v, u64 offset, u64 length)
+{
+	const struct volume_geometry *g = &v->geometry;
+	u32 low = 0, high = g->nr_extents;
+
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+
+		if (g->guard[middle].offset + g->guard[middle].length <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < g->nr_extents && g->guard[low].offset < offset + length;
+}
+
+/* Copy A, then B: one of them is whole at any moment. */
+int store_super_write(struct volume *v)
+{
+	u8 *copy = v->journal.buffer;
+	int err;
+
+	v->super.generation++;
+	super_pack(&v->super, v->geometry.extents, copy);
+	err = store_write(v, 0, DORMOUSE_SUPER_BLOCKS, copy, true);
+	if (err)
+		return err;
+	return store_write(v, v->geometry.nr_store_blocks - DORMOUSE_SUPER_BLOCKS,
+			   DORMOUSE_SUPER_BLOCKS, copy, true);
+}
+
+/* The newest valid copy of this volume's; -ESTALE and a reason if there is none. */
+int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
+		     struct store_extent *extents, char *reason)
+{
+	const u64 offsets[2] = { offset_a, offset_b };
+	const u64 bytes = (u64)v->nr_sectors << SECTOR_SHIFT;
+	struct store_extent *table;
+	struct store_super super;
+	bool found = false;
+	void *copy;
+	int i, err = 0;
+
+	copy = vmalloc(DORMOUSE_SUPER_BYTES);
+	table = kvmalloc_array(DORMOUSE_SUPER_MAX_EXTENTS, sizeof(*table), GFP_KERNEL);
+	if (!copy || !table) {
+		err = -ENOMEM;
+		goto out;
+	}
+	for (i = 0; i < 2; i++) {
+		if ((i && !offsets[i]) || offsets[i] % DORMOUSE_STORE_BLOCK ||
+		    bytes < DORMOUSE_SUPER_BYTES || offsets[i] > bytes - DORMOUSE_SUPER_BYTES)
+			continue;
+		if (store_origin_read(v, offsets[i], DORMOUSE_SUPER_BYTES, copy) ||
+		    super_unpack(copy, &super, table) || memcmp(super.volume_id, v->id, 16) ||
+		    super.volume_bytes != bytes)
+			continue;
+		if (found && super.generation <= v->super.generation)
+			continue;
+		found = true;
+		v->super = super;
+		memcpy(extents, table, super.nr_extents * sizeof(*table));
+	}
+	if (!found) {
+		strscpy(reason, "the store is not there any more", DORMOUSE_REASON_BYTES);
+		err = -ESTALE;
+	}
+out:
+	kvfree(table);
+	vfree(copy);
+	return err;
+}
+
+void store_super_invalidate(struct volume *v, u64 offset, u64 length)
+{
+	const u64 copies[2] = { v->superblock_offset, v->superblock_offset_b };
+	void *zeros = v->journal.buffer;
+	int i;
+
+	memset(zeros, 0, DORMOUSE_SUPER_BYTES);
+	for (i = 0; i < 2; i++) {
+		u64 from = copies[i], end = from + DORMOUSE_SUPER_BYTES;
+
+		/* What the write covers is his; of the rest one block is enough. */
+		for (; from < end; from += DORMOUSE_STORE_BLOCK)
+			if (offset >= from + DORMOUSE_STORE_BLOCK || offset + length <= from)
+				store_origin_write(v, from, DORMOUSE_STORE_BLOCK, zeros);
+	}
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
+/* Life of a volume, its memory, its epoch table, and how it fails. */
+#include <linux/module.h>
+#include <linux/vmalloc.h>
+#include "volume.h"
+
+LIST_HEAD(volumes);
+
+void *volume_zalloc(struct volume *v, size_t bytes)
+{
+	void *memory = vzalloc(bytes);
+
+	if (memory)
+		v->memory_bytes += PAGE_ALIGN(bytes);
+	return memory;
+}
+
+struct volume *volume_find(u32 handle)
+{
+	struct volume *v, *found = NULL;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(v, &volumes, link)
+		if (v->handle == handle && kref_get_unless_zero(&v->ref)) {
+			found = v;
+			break;
+		}
+	rcu_read_unlock();
+	return found;
+}
+
+static void volume_free(struct kref *ref)
+{
+	struct volume *v = container_of(ref, struct volume, ref);
+
+	while (v->nr_epochs)
+		volume_epoch_free(v, v->epochs[--v->nr_epochs]);
+	if (v->wq)
+		destroy_workqueue(v->wq);
+	vfree(v->intents);
+	vfree(v->touched);
+	vfree(v->undo.copied);
+	vfree(v->undo.units);
+	vfree(v->undo.buffer);
+	vfree(v->undo.index.entries);
+	vfree(v->undo.index.buckets);
+	vfree(v->journal.buffer);
+	vfree(v->geometry.extents);
+	vfree(v->geometry.guard);
+	vfree(v->geometry.extent_start);
+	free_percpu(v->in_flight);
+	free_percpu(v->stats);
+	put_device(&v->bdev->bd_device);
+	module_put(v->driver);
+	kfree(v);
+}
+
+void volume_put(struct volume *v)
+{
+	kref_put(&v->ref, volume_free);
+}
+
+/* Takes its own reference on the device object and the driver: no open. */
+struct volume *volume_alloc(struct block_device *bdev, char *reason)
+{
+	struct volume *v = kzalloc(sizeof(*v), GFP_KERNEL);
+
+	if (!v)
+		return NULL;
+	if (!try_module_get(bdev->bd_disk->fops->owner)) {
+		strscpy(reason, "the disk's driver is going away", DORMOUSE_REASON_BYTES);
+		kfree(v);
+		return NULL;
+	}
+	v->driver = bdev->bd_disk->fops->owner;
+	kref_init(&v->ref);
+	INIT_LIST_HEAD(&v->link);
+	spin_lock_init(&v->lock);
+	mutex_init(&v->store_mutex);
+	bio_list_init(&v->held);
+	get_device(&bdev->bd_device);
+	v->bdev = bdev;
+	v->disk = bdev->bd_disk;
+	v->diskseq = v->disk->diskseq;
+	v->start = bdev->bd_start_sect;
+	v->nr_sectors = bdev_nr_sectors(bdev);
+	v->last_write = jiffies;
+	v->last_checkpoint = jiffies;
+	worker_init(v);
+	v->in_flight = alloc_percpu(u64);
+	v->stats = alloc_percpu(struct dormouse_stats);
+	v->wq = alloc_ordered_workqueue("dormouse", WQ_MEM_RECLAIM);
+	v->journal.buffer = volume_zalloc(v, DORMOUSE_SUPER_BYTES);
+	if (!v->in_flight || !v->stats || !v->wq || !v->journal.buffer) {
+		volume_put(v);
+		return NULL;
+	}
+	return v;
+}
+
+int volume_reserve(struct volume *v)
+{
+	const struct volume_geometry *g = &v->geometry;
+	struct volume_undo *u = &v->undo;
+	const u32 unit_blocks = DORMOUSE_UNIT_BYTES / DORMOUSE_STORE_BLOCK;
+	const u32 capacity = v->super.undo_blocks / unit_blocks;
+	const u32 nr_buckets = undo_index_buckets(capacity);
+	struct undo_entry *entries;
+	u32 *buckets;
+
+	vfree(v->journal.buffer);
+	v->journal.buffer = volume_zalloc(v, max_t(size_t, g->state_bytes, DORMOUSE_SUPER_BYTES));
+	v->intents = volume_zalloc(v, change_map_words(g->nr_regions) * 8);
+	v->touched = volume_zalloc(v, change_map_words(g->nr_regions) * 8);
+	u->copied = volume_zalloc(v, change_map_words(g->nr_units) * 8);
+	u->units = volume_zalloc(v, DORMOUSE_BATCH_UNITS * sizeof(u32));
+	u->buffer = volume_zalloc(v, DORMOUSE_STORE_BLOCK +
+				     DORMOUSE_BATCH_UNITS * DORMOUSE_UNIT_BYTES);
+	entries = volume_zalloc(v, (size_t)capacity * sizeof(*entries));
+	buckets = volume_zalloc(v, (size_t)nr_buckets * sizeof(*buckets));
+	u->index.entries = entries;
+	u->index.buckets = buckets;
+	if (!v->journal.buffer || !v->intents || !v->touched || !u->copied || !u->units ||
+	    !u->buffer || !entries || !buckets)
+		return -ENOMEM;
+	undo_index_init(&u->index, entries, capacity, buckets, nr_buckets);
+	return 0;
+}
+
+struct volume_epoch *volume_epoch_alloc(struct volume *v, bool with_map)
+{
+	struct volume_epoch *e = kzalloc(sizeof(*e), GFP_KERNEL);
+
+	if (e && with_map) {
+		e->map = volume_zalloc(v, change_map_words(v->geometry.nr_granules) * 8);
+		if (!e->map) {
+			kfree(e);
+			return NULL;
+		}
+	}
+	return e;
+}
+
+static void free_map(struct volume *v, struct volume_epoch *e)
+{
+	if (e->map)
+		v->memory_bytes -= PAGE_ALIGN(change_map_words(v->geometry.nr_granules) * 8);
+	vfree(e->map);
+	e->map = NULL;
+}
+
+void volume_epoch_free(struct volume *v, struct volume_epoch *e)
+{
+	free_map(v, e);
+	kfree(e);
+}
+
+struct volume_epoch *volume_epoch_find(struct volume *v, u64 epoch)
+{
+	u32 i;
+
+	for (i = 0; i < v->nr_epochs; i++)
+		if (v->epochs[i]->epoch == epoch)
+			return v->epochs[i];
+	return NULL;
+}
+
+static void remove_epoch(struct volume *v, u32 i)
+{
+	struct volume_epoch *e = v->epochs[i];
+
+	spin_lock_irq(&v->lock);
+	v->nr_epochs--;
+	memmove(&v->epochs[i], &v->epochs[i + 1], (v->nr_epochs - i) * sizeof(*v->epochs));
+	spin_unlock_irq(&v->lock);
+	volume_epoch_free(v, e);
+}
+
+/* The later of two neighbours takes in the earlier; neither may have a snapshot. */
+static bool merge_oldest_maps(struct volume *v)
+{
+	u32 i;
+
+	for (i = 0; i + 2 < v->nr_epochs; i++) {
+		struct volume_epoch *a = v->epochs[i], *b = v->epochs[i + 1];
+
+		if (!a->map || !b->map || (a->flags | b->flags) & DORMOUSE_EPOCH_SNAPSHOT ||
+		    a->disk || b->disk)
+			continue;
+		change_map_merge(b->map, a->map, v->geometry.nr_granules);
+		b->flags |= a->flags & DORMOUSE_EPOCH_VOID;
+		b->first_epoch = a->first_epoch;
+		memcpy(b->id, a->id, 16);
+		remove_epoch(v, i);
+		return true;
+	}
+	return false;
+}
+
+void volume_epochs_tidy(struct volume *v)
+{
+	u32 i, maps;
+
+	for (i = 0; i + 1 < v->nr_epochs;) {
+		struct volume_epoch *e = v->epochs[i];
+
+		if (e->flags & DORMOUSE_EPOCH_ACKED)
+			free_map(v, e);
+		if (e->map || e->disk || e->flags & DORMOUSE_EPOCH_SNAPSHOT)
+			i++;
+		else
+			remove_epoch(v, i);
+	}
+	do {
+		maps = 0;
+		for (i = 0; i + 1 < v->nr_epochs; i++)
+			maps += !!v->epochs[i]->map;
+	} while (maps > DORMOUSE_MAX_MAPS - 1 && merge_oldest_maps(v));
+}
+
+bool volume_in_use(struct volume *v)
+{
+	return atomic_read(&v->bdev->bd_openers) > 0;
+}
+
+void volume_publish(struct volume *v)
+{
+	list_add_tail_rcu(&v->link, &volumes);
+	queue_delayed_work(v->wq, &v->tick, HZ);
+}
+
+void volume_unpublish(struct volume *v)
+{
+	WRITE_ONCE(v->dying, true);
+	cancel_delayed_work_sync(&v->tick);
+	list_del_rcu(&v->link);
+	synchronize_rcu();
+	worker_release_all(v);
+	/* A counted write comes back through us, however long that takes. */
+	gate_drain(v, UINT_MAX / 2);
+	synchronize_rcu();
+}
+
+void volume_fail(struct volume *v, const char *reason)
+{
+	if (READ_ONCE(v->failed))
+		return;
+	strscpy(v->reason, reason, sizeof(v->reason));
+	WRITE_ONCE(v->failed, true);
+	pr_warn("dormouse: volume %pUb failed: %s\n", v->id, reason);
+	event_post(v, DORMOUSE_EVENT_FAILED, 0, reason);
+	worker_kick(v);
+}

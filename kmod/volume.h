@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later */
+/*
+ * A volume: a range of sectors of a disk whose writes are recorded.
+ *
+ * Contexts
+ *   hook     the ftrace callback: any context that may submit a bio; never
+ *            sleeps, allocates only from the pools, under rcu_read_lock()
+ *   worker   the volume's work item: sleeps, NOIO, under store_mutex
+ *   control  ioctls, serialised by control_mutex (control.c)
+ *
+ * Locks, outermost first
+ *   control_mutex   attach, detach, snapshot, drop, expose: one at a time
+ *   store_mutex     a volume's rings, sentinels, epoch table: whoever appends
+ *   lock            spinlock, irqs off: held bios, undo index, what readers of a
+ *                   snapshot need of the epoch table
+ *
+ * The gate. A write is passed by: join the count of writes in flight, read the
+ * gate, decide, mark the map. Whoever needs quiet does: close the gate,
+ * synchronize_rcu(), wait until the count is zero. Behind a closed gate every
+ * write is held, so the maps, the intents and the epoch may be changed.
+ */
+#ifndef DORMOUSE_VOLUME_H
+#define DORMOUSE_VOLUME_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include "change_map.h"
+#include "record_codec.h"
+#include "uapi/dormouse_ioctl.h"
+#include "undo_index.h"
+
+#define DORMOUSE_MAX_VOLUMES 64
+#define DORMOUSE_MAX_EPOCHS (DORMOUSE_MAX_SNAPSHOTS + 8)
+#define DORMOUSE_MAX_MAPS 5      /* closed and not acknowledged; more are merged */
+#define DORMOUSE_BATCH_UNITS 64  /* old data copied by one append: 1 MiB */
+#define DORMOUSE_BATCH_BIOS 64
+#define DORMOUSE_BATCH_REGIONS 960 /* fit one block beside the headers */
+#define DORMOUSE_HELD_BUDGET (32u << 20) /* bytes; beyond, writers wait */
+#define DORMOUSE_IDLE_SEAL_MS 3000
+#define DORMOUSE_CHECKPOINT_MS 60000
+
+struct snapshot_disk;
+
+/* An epoch that is open, or whose map or snapshot somebody still needs. */
+struct volume_epoch {
+	u64 epoch, first_epoch;
+	u8 id[16];
+	u64 created_ns;
+	u64 undo_start;     /* undo_head, sequence and prev_crc when it began */
+	u64 undo_sequence;
+	u32 undo_prev_crc;
+	u32 flags;          /* DORMOUSE_EPOCH_SNAPSHOT, DURABLE, VOID, ACKED, ..._FAILED */
+	u64 *map;           /* NULL once acknowledged */
+	struct snapshot_disk *disk; /* exposed */
+	u32 pins;           /* readers of its disk; control_mutex */
+};
+
+struct volume_geometry {
+	u64 bytes;
+	u64 nr_granules, nr_regions, nr_units;
+	u64 nr_store_blocks;
+	u32 nr_extents;
+	struct store_extent *extents; /* in store order */
+	u64 *extent_start;            /* store block at which each begins */
+	struct store_extent *guard;   /* the same, ascending in the volume */
+	size_t state_bytes;           /* of the largest state record */
+};
+
+struct volume_journal {
+	u32 head, tail;   /* blocks in the ring; tail: last checkpoint in the superblock */
+	u32 used;         /* blocks from tail to head */
+	u64 sequence;     /* of the next record */
+	u32 prev_crc;
+	void *buffer;     /* geometry.state_bytes, in whole blocks */
+};
+
+struct volume_undo {
+	u64 head, tail; /* blocks, counted up */
+	u64 sequence;   /* of the next record */
+	u32 prev_crc;
+	u64 tail_sequence;
+	u32 tail_prev_crc;
+	struct undo_index index;   /* lock */
+	unsigned long *copied;     /* units preserved since the newest snapshot */
+	u32 *units;                /* DORMOUSE_BATCH_UNITS */
+	u32 nr_units;
+	void *buffer;              /* one record: a header block and a batch of data */
+};
+
+struct volume_sentinel {
+	u32 fs;
+	u64 offset, length;   /* ext4: superblock. XFS: the log */
+	struct dormouse_disk_sentinel seen[DORMOUSE_SENTINEL_MAX]; /* newest last */
+	u32 nr_seen;
+	u8 content[DORMOUSE_STORE_BLOCK]; /* ext4: what was last let through */
+};
+
+struct volume {
+	struct list_head link; /* RCU, volumes list */
+	struct kref ref;
+	u32 handle;
+	u8 id[16];
+	struct block_device *bdev;  /* the device object is referenced, never opened */
+	struct gendisk *disk;
+	struct module *driver;
+	u64 diskseq;
+	sector_t start, nr_sectors; /* absolute on the disk */
+
+	/* hook */
+	unsigned long *intents;     /* regions with a durable intent */
+	unsigned long *touched;     /* regions written since the last checkpoint */
+	unsigned long *map;         /* the open epoch's; replaced behind the gate */
+	bool gate;
+	bool failed;                /* everything passes, nothing is recorded */
+	bool preserving;            /* some snapshot lives: uncopied units are held */
+	u64 __percpu *in_flight;
+	struct dormouse_stats __percpu *stats;
+	unsigned long last_write;   /* jiffies */
+
+	spinlock_t lock;
+	struct bio_list held;       /* lock */
+	u64 held_bytes;             /* lock */
+	wait_queue_head_t room;     /* writers that wait for the budget */
+	struct workqueue_struct *wq;
+	struct work_struct work;
+	struct delayed_work tick;
+
+	struct mutex store_mutex;
+	struct store_super super;
+	struct volume_geometry geometry;
+	struct volume_journal journal;
+	struct volume_undo undo;
+	struct volume_sentinel sentinel;
+	bool sealed;
+	bool dying;                 /* detaching: what is held goes on as it is */
+	bool disowned;              /* failed, and the superblocks say so */
+	unsigned long last_checkpoint;
+	struct volume_epoch *epochs[DORMOUSE_MAX_EPOCHS]; /* oldest first, open last */
+	u32 nr_epochs;
+	u64 superblock_offset, superblock_offset_b;
+	u64 memory_bytes;
+	char reason[DORMOUSE_REASON_BYTES];
+};
+
+static inline struct volume_epoch *volume_open_epoch(struct volume *v)
+{
+	return v->epochs[v->nr_epochs - 1];
+}
+
+#define volume_stat_add(v, field, n) this_cpu_add((v)->stats->field, n)
+
+/* volume.c: life and lookup. */
+extern struct list_head volumes; /* RCU for readers, control_mutex for writers */
+struct volume *volume_find(u32 handle);        /* referenced; NULL */
+void volume_put(struct volume *v);
+struct volume *volume_alloc(struct block_device *bdev, char *reason);
+int volume_reserve(struct volume *v);          /* everything the geometry asks for */
+void volume_publish(struct volume *v);         /* the hook sees it from now on */
+void volume_unpublish(struct volume *v);       /* and does not any more; held bios are let go */
+void *volume_zalloc(struct volume *v, size_t bytes); /* vmalloc, accounted */
+struct volume_epoch *volume_epoch_alloc(struct volume *v, bool with_map);
+void volume_epoch_free(struct volume *v, struct volume_epoch *e);
+struct volume_epoch *volume_epoch_find(struct volume *v, u64 epoch);
+/* Removes entries that nobody needs and merges maps above the limit; store_mutex. */
+void volume_epochs_tidy(struct volume *v);
+bool volume_in_use(struct volume *v);
+/* Ends recording for good; any context that may sleep, store_mutex held or not. */
+void volume_fail(struct volume *v, const char *reason);
+
+/* gate.c: quiet. */
+void gate_close(struct volume *v);
+bool gate_drain(struct volume *v, unsigned int timeout_ms); /* false: time is up */
+void gate_open(struct volume *v);
+
+/* worker.c: held writes. */
+void worker_init(struct volume *v);
+void worker_kick(struct volume *v);
+/* Lets every held bio go as it is; for failed and detached volumes. */
+void worker_release_all(struct volume *v);
+
+/* store.c: blocks of the store and of the volume, synchronously. Buffers are
+ * vmalloc memory, whole 4 KiB blocks. store_mutex or not yet published. */
+int store_init(void);
+void store_exit(void);
+int store_write(struct volume *v, u64 block, u32 nr_blocks, void *buffer, bool durable);
+int store_read(struct volume *v, u64 block, u32 nr_blocks, void *buffer);
+int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer);
+int store_origin_write(struct volume *v, u64 offset, u32 length, void *buffer);
+int store_geometry(struct volume *v, const struct store_extent *extents);
+int store_super_write(struct volume *v);
+int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
+		     struct store_extent *extents, char *reason);
+/* Zeroes the superblock copies that [offset, offset + length) does not cover. */
+void store_super_invalidate(struct volume *v, u64 offset, u64 length);
+bool store_guards(struct volume *v, u64 offset, u64 length);
+void store_end_io(struct bio *bio); /* marks our own bios */
+
+/* Several of our bios at once: begin, submit, wait for all (0 or -errno). */
+struct store_io {
+	atomic_t pending;
+	blk_status_t status;
+	struct completion done;
+};
+void store_io_begin(struct store_io *io);
+int store_io_wait(struct store_io *io);
+/* Reads into `bio` at its byte `at`: of the volume, or of the store from byte
+ * `skip` of `block` on. Multiples of 512. */
+void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
+			u64 offset, u64 length);
+void store_clone_store(struct volume *v, struct store_io *io, struct bio *bio, u64 at, u64 block,
+		       u64 skip, u64 length);
+
+/* journal.c; store_mutex. All are durable when they return 0. */
+int journal_intents(struct volume *v, const u32 *regions, u32 nr);
+int journal_sentinels(struct volume *v);
+int journal_state(struct volume *v, u16 type, u32 flags);
+int journal_begin(struct volume *v, u16 type); /* first state of an incarnation */
+int journal_checkpoint(struct volume *v); /* retires cold intents, writes MAP */
+int journal_seal(struct volume *v, bool leaving); /* leaves the gate closed */
+
+/* recover.c: what a store says; before the volume is published. */
+int recover_store(struct volume *v, char *reason);
+
+/* undo_ring.c; store_mutex. */
+int undo_preserve(struct volume *v, u64 offset, u64 length); /* queue uncopied units */
+int undo_flush(struct volume *v);                            /* copy what is queued */
+bool undo_needed(struct volume *v, u64 offset, u64 length);
+void undo_trim(struct volume *v); /* frees what no live snapshot needs */
+void undo_give_up(struct volume *v, const char *reason); /* every snapshot fails */
+void undo_snapshots_changed(struct volume *v); /* recomputes `preserving` */
+
+/* sentinel.c; store_mutex. */
+int sentinel_init(struct volume *v, u32 fs);
+bool sentinel_touches(struct volume *v, u64 offset, u64 length);
+int sentinel_note(struct volume *v, struct bio *bio, u64 offset);
+int sentinel_refresh(struct volume *v); /* from the device, behind the gate */
+bool sentinel_verify(struct volume *v, char *reason);
+
+/* snapshot_disk.c; control_mutex. */
+int snapshot_disk_create(struct volume *v, struct volume_epoch *e);
+int snapshot_disk_destroy(struct snapshot_disk *disk); /* -EBUSY while it is open */
+u32 snapshot_disk_index(const struct snapshot_disk *disk);
+dev_t snapshot_disk_dev(const struct snapshot_disk *disk);
+int snapshot_disk_init(void);
+void snapshot_disk_exit(void);
+
+/* snapshot.c; control_mutex. */
+int snapshot_take(struct volume **vs, struct dormouse_snapshot_volume *args, u32 nr,
+		  u32 timeout_ms, u64 *frozen_us, char *reason);
+int snapshot_drop(struct volume *v, struct volume_epoch *e);
+
+/* attach.c; control_mutex. */
+int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *extents);
+int volume_detach(struct volume *v, bool forget);
+
+/* hook.c */
+int hook_init(void);
+void hook_exit(void);
+/* Counts the bio in flight and interposes its completion; may sleep. */
+void hook_count(struct volume *v, struct bio *bio);
+
+/* control.c */
+void event_post(struct volume *v, u32 type, u64 value, const char *reason);
+int control_init(void);
+void control_exit(void);
+
+/*
+ * The part of the volume that the bio touches, in bytes: *offset and *length, and
+ * *skip, the bytes of the bio before it (a bio of the whole disk may start before
+ * the volume). False if it touches nothing of it.
+ */
+static inline bool volume_overlap(const struct volume *v, struct bio *bio, u64 *offset,
+				  u64 *length, u64 *skip)
+{
+	sector_t first = bio->bi_iter.bi_sector, last;
+
+	if (!bio_flagged(bio, BIO_REMAPPED))
+		first += bio->bi_bdev->bd_start_sect;
+	last = first + bio_sectors(bio);
+	if (bio->bi_bdev->bd_disk != v->disk || last <= v->start ||
+	    first >= v->start + v->nr_sectors)
+		return false;
+	*skip = first < v->start ? (v->start - first) << SECTOR_SHIFT : 0;
+	if (first < v->start)
+		first = v->start;
+	last = min(last, v->start + v->nr_sectors);
+	*offset = (first - v->start) << SECTOR_SHIFT;
+	*length = (last - first) << SECTOR_SHIFT;
+	return true;
+}
+
+#endif

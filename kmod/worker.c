@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
+/*
+ * The worker of a volume: takes held writes in batches, makes durable what each
+ * of them depends on (intents, sentinel contents, old data), and lets them go.
+ * Its tick seals the store when the volume is idle and checkpoints now and then.
+ */
+#include "volume.h"
+
+static bool is_dataless(const struct bio *bio)
+{
+	return bio_op(bio) == REQ_OP_DISCARD;
+}
+
+/* Nothing is recorded any more: held writes go on as they are. */
+static bool is_over(struct volume *v)
+{
+	return READ_ONCE(v->failed) || READ_ONCE(v->dying);
+}
+
+/* Up to a batch of held bios, oldest first. */
+static void take_batch(struct volume *v, struct bio_list *batch)
+{
+	struct bio *bio;
+	int nr = 0;
+
+	bio_list_init(batch);
+	spin_lock_irq(&v->lock);
+	while (nr++ < DORMOUSE_BATCH_BIOS && (bio = bio_list_pop(&v->held))) {
+		v->held_bytes -= bio->bi_iter.bi_size;
+		bio_list_add(batch, bio);
+	}
+	spin_unlock_irq(&v->lock);
+}
+
+/* A journal error ends recording, never the write. */
+static bool holds(struct volume *v, int err, const char *reason)
+{
+	if (err)
+		volume_fail(v, reason);
+	return !err;
+}
+
+/* All regions of all writes get a durable intent. A checkpoint on the way may
+ * retire one that an earlier round found, so this ends when a round finds none. */
+static bool ensure_intents(struct volume *v, struct bio_list *batch)
+{
+	static u32 missing[DORMOUSE_BATCH_REGIONS]; /* guarded by missing_mutex */
+	static DEFINE_MUTEX(missing_mutex);
+	u64 offset, length, skip, region;
+	struct bio *bio;
+	u32 nr;
+	int err = 0;
+
+	mutex_lock(&missing_mutex);
+	do {
+		nr = 0;
+		bio_list_for_each(bio, batch) {
+			if (!volume_overlap(v, bio, &offset, &length, &skip))
+				continue;
+			region = offset / DORMOUSE_REGION_BYTES;
+			for (; region <= (offset + length - 1) / DORMOUSE_REGION_BYTES; region++) {
+				set_bit(region, v->touched);
+				if (test_bit(region, v->intents) || nr == DORMOUSE_BATCH_REGIONS ||
+				    (nr && missing[nr - 1] == region))
+					continue;
+				missing[nr++] = region;
+			}
+		}
+		if (nr)
+			err = journal_intents(v, missing, nr);
+	} while (nr && !err);
+	mutex_unlock(&missing_mutex);
+	return holds(v, err, "the journal cannot be written");
+}
+
+static bool ensure_sentinels(struct volume *v, struct bio_list *batch)
+{
+	u64 offset, length, skip;
+	bool noted = false;
+	struct bio *bio;
+	int err = 0;
+
+	bio_list_for_each(bio, batch) {
+		if (!volume_overlap(v, bio, &offset, &length, &skip) ||
+		    !sentinel_touches(v, offset, length))
+			continue;
+		err = sentinel_note(v, bio, offset);
+		if (err)
+			break;
+		noted = true;
+	}
+	if (!err && noted)
+		err = journal_sentinels(v);
+	return holds(v, err, "the sentinel cannot be recorded");
+}
+
+static void preserve(struct volume *v, struct bio_list *batch)
+{
+	u64 offset, length, skip;
+	struct bio *bio;
+
+	bio_list_for_each(bio, batch)
+		if (!is_dataless(bio) && volume_overlap(v, bio, &offset, &length, &skip))
+			undo_preserve(v, offset, length);
+	undo_flush(v);
+}
+
+static void mark(struct volume *v, u64 offset, u64 length)
+{
+	u64 granule = offset / DORMOUSE_GRANULE_BYTES;
+
+	for (; granule <= (offset + length - 1) / DORMOUSE_GRANULE_BYTES; granule++)
+		set_bit(granule, v->map);
+}
+
+static void release(struct volume *v, struct bio *bio)
+{
+	u64 offset, length, skip;
+	struct volume *other;
+
+	if (!is_over(v) && volume_overlap(v, bio, &offset, &length, &skip)) {
+		/* Advisory, and a snapshot needs what it would throw away. */
+		if (is_dataless(bio) && undo_needed(v, offset, length)) {
+			bio_endio(bio);
+			return;
+		}
+		mark(v, offset, length);
+		hook_count(v, bio);
+	}
+	/* A write of the whole disk may reach into a second volume, which cannot
+	 * see it once it carries our completion: that one is told. */
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &volumes, link)
+		if (other != v && other->disk == v->disk &&
+		    volume_overlap(other, bio, &offset, &length, &skip)) {
+			kref_get(&other->ref);
+			break;
+		}
+	if (&other->link == &volumes)
+		other = NULL;
+	rcu_read_unlock();
+	if (other) {
+		volume_fail(other, "written across its border through the whole disk");
+		volume_put(other);
+	}
+	submit_bio_noacct(bio);
+}
+
+/* Somebody else writes where the store is: it is his ground from now on. */
+static void yield_store(struct volume *v, struct bio_list *batch)
+{
+	u64 offset, length, skip;
+	struct bio *bio;
+
+	bio_list_for_each(bio, batch)
+		if (volume_overlap(v, bio, &offset, &length, &skip) &&
+		    store_guards(v, offset, length)) {
+			volume_fail(v, "the store was overwritten");
+			store_super_invalidate(v, offset, length);
+			v->disowned = true;
+		}
+}
+
+static void work_fn(struct work_struct *work)
+{
+	struct volume *v = container_of(work, struct volume, work);
+	struct bio_list batch;
+	struct bio *bio;
+
+	for (;;) {
+		mutex_lock(&v->store_mutex);
+		if (READ_ONCE(v->gate) && !is_over(v))
+			goto out;
+		take_batch(v, &batch);
+		if (!is_over(v))
+			yield_store(v, &batch);
+		if (!is_over(v) && ensure_intents(v, &batch) && ensure_sentinels(v, &batch))
+			preserve(v, &batch);
+		/* Writes go unrecorded from here on: no later boot may trust the store. */
+		if (v->failed && !v->disowned) {
+			store_super_invalidate(v, 0, 0);
+			v->disowned = true;
+		}
+		if (bio_list_empty(&batch))
+			goto out;
+		while ((bio = bio_list_pop(&batch)))
+			release(v, bio);
+		mutex_unlock(&v->store_mutex);
+	}
+out:
+	mutex_unlock(&v->store_mutex);
+}
+
+void worker_kick(struct volume *v)
+{
+	queue_work(v->wq, &v->work);
+}
+
+void worker_release_all(struct volume *v)
+{
+	worker_kick(v);
+	flush_work(&v->work);
+}
+
+static int seal_idle(struct volume *v)
+{
+	int err = journal_seal(v, false);
+
+	gate_open(v);
+	return err;
+}
+
+static void tick_fn(struct work_struct *work)
+{
+	struct volume *v = container_of(to_delayed_work(work), struct volume, tick);
+	const unsigned long idle = msecs_to_jiffies(DORMOUSE_IDLE_SEAL_MS);
+	int err = 0;
+
+	mutex_lock(&v->store_mutex);
+	if (!v->dying && !v->failed && !v->gate) {
+		if (!v->sealed && time_after(jiffies, READ_ONCE(v->last_write) + idle))
+			err = seal_idle(v);
+		else if (!v->sealed && time_after(jiffies, v->last_checkpoint +
+						  msecs_to_jiffies(DORMOUSE_CHECKPOINT_MS)))
+			err = journal_checkpoint(v);
+		if (err && err != -EAGAIN)
+			volume_fail(v, "the journal cannot be written");
+	}
+	if (!v->dying && !v->failed)
+		queue_delayed_work(v->wq, &v->tick, msecs_to_jiffies(1000));
+	mutex_unlock(&v->store_mutex);
+}
+
+void worker_init(struct volume *v)
+{
+	INIT_WORK(&v->work, work_fn);
+	INIT_DELAYED_WORK(&v->tick, tick_fn);
+}
