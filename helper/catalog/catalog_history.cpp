@@ -180,9 +180,9 @@ Result<ChangesBetween> Catalog::changesBetween(const std::string& volumeId,
                                                const std::string& fromEpochId,
                                                const std::string& toEpochId)
 {
-    // One read transaction: another thread's pruning must not fall between the
-    // links and their extents.
-    auto transaction = Transaction::begin(d->database);
+    // One transaction: another thread's pruning must not fall between the links
+    // and their extents.
+    auto transaction = Transaction::beginReading(d->database);
     if (!transaction)
         return passOn(transaction);
     auto history = readHistory(d->start(Query::ListChangeLinks).bind(volumeId),

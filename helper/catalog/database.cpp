@@ -349,12 +349,22 @@ Transaction::~Transaction()
         static_cast<void>(m_database->execute("ROLLBACK"));
 }
 
-Result<Transaction> Transaction::begin(Database& database)
+Result<Transaction> Transaction::start(Database& database, const char* sql)
 {
-    auto begun = database.execute("BEGIN IMMEDIATE");
+    auto begun = database.execute(sql);
     if (!begun)
         return tl::make_unexpected(begun.error());
     return Transaction(database);
+}
+
+Result<Transaction> Transaction::begin(Database& database)
+{
+    return start(database, "BEGIN IMMEDIATE");
+}
+
+Result<Transaction> Transaction::beginReading(Database& database)
+{
+    return start(database, "BEGIN DEFERRED");
 }
 
 Result<void> Transaction::commit()

@@ -126,11 +126,13 @@ private:
     sqlite3* m_connection = nullptr;
 };
 
-/// BEGIN IMMEDIATE ... COMMIT; rolled back when it goes out of scope uncommitted.
+/// BEGIN ... COMMIT, as the only writer from the start; rolled back when it goes out of scope uncommitted.
 class Transaction
 {
 public:
     [[nodiscard]] static Result<Transaction> begin(Database& database);
+    /// For several reads of one state; keeps no writer waiting.
+    [[nodiscard]] static Result<Transaction> beginReading(Database& database);
     Transaction(Transaction&& other) noexcept;
     Transaction& operator=(Transaction&&) = delete;
     ~Transaction();
@@ -139,6 +141,7 @@ public:
     [[nodiscard]] Result<void> commit();
 
 private:
+    [[nodiscard]] static Result<Transaction> start(Database& database, const char* sql);
     explicit Transaction(Database& database);
     Database* m_database = nullptr;
 };
