@@ -126,7 +126,8 @@ private:
     sqlite3* m_connection = nullptr;
 };
 
-/// BEGIN ... COMMIT, as the only writer from the start; rolled back when it goes out of scope uncommitted.
+/// BEGIN ... COMMIT, as the only writer from the start; rolled back when it goes out of scope
+/// uncommitted.
 class Transaction
 {
 public:
