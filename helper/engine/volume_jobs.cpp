@@ -4,6 +4,7 @@
 #include "helper/catalog/catalog.h"
 #include "helper/snapshot/change_collector.h"
 #include "helper/snapshot/snapshot_set.h"
+#include "helper/snapshot/store_file.h"
 #include "helper/snapshot/store_setup.h"
 
 #include <algorithm>
@@ -44,6 +45,16 @@ std::string nameOf(const VolumeRow& row)
     return row.label.empty() ? row.lastDevice : row.label;
 }
 
+void describe(VolumeRow& row, const ProbedVolume& volume)
+{
+    row.fsUuid = volume.fsUuid;
+    row.fsType = volume.fsType;
+    row.label = volume.label;
+    row.sizeBytes = volume.sizeBytes;
+    row.lastDevice = volume.devicePath;
+    row.lastMountPoint = volume.mountPoints.empty() ? "" : volume.mountPoints.front();
+}
+
 /// The start of a store's history, so that the first backup has a moment to name.
 Result<void> recordStart(Catalog& catalog, const std::string& volumeId, const Id128& epochId,
                          std::int64_t nowMs)
@@ -80,6 +91,15 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
     });
     if (old != known->end() && old->isProtected)
         return fail(Error::Code::Exists, "the volume is protected already");
+    const auto statuses = (*module)->statuses();
+    if (!statuses)
+        return tl::unexpected(statuses.error());
+    for (const VolumeStatus& status : *statuses) {
+        if (status.deviceMajor == volume->deviceMajor &&
+            status.deviceMinor == volume->deviceMinor && status.state != VolumeState::Gone &&
+            status.state != VolumeState::Failed)
+            return takeOver(*catalog, *volume, status);
+    }
     VolumeRow row = old != known->end() ? *old : VolumeRow{};
     if (row.volumeId.empty()) {
         row.volumeId = Id128::random().hex();
@@ -101,12 +121,7 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
         return addContext(store.error(), "cannot protect " + volume->devicePath);
     control.report(JobPhase::Committing, store->storeBytes, store->storeBytes);
 
-    row.fsUuid = volume->fsUuid;
-    row.fsType = volume->fsType;
-    row.label = volume->label;
-    row.sizeBytes = volume->sizeBytes;
-    row.lastDevice = volume->devicePath;
-    row.lastMountPoint = volume->mountPoints.front();
+    describe(row, *volume);
     row.superblockOffsetBytes = store->attached.superblockOffsetBytes;
     row.superblockOffsetBBytes = store->attached.superblockOffsetBBytes;
     row.storePath = store->path;
@@ -122,6 +137,33 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
         (void)removeStore(*volume);
         return tl::unexpected(kept.error());
     }
+    return row;
+}
+
+Result<VolumeRow> ProtectJob::takeOver(Catalog& catalog, const ProbedVolume& volume,
+                                       const VolumeStatus& status) const
+{
+    auto extents = findStore(volume);
+    if (!extents)
+        return addContext(extents.error(), "the volume is recorded, but its store is not found");
+    const auto known = catalog.volume(status.volumeId.hex());
+    if (!known)
+        return tl::unexpected(known.error());
+    VolumeRow row = *known ? **known : VolumeRow{};
+    row.volumeId = status.volumeId.hex();
+    if (row.addedAtMs == 0)
+        row.addedAtMs = m_context.clock->nowMs();
+    describe(row, volume);
+    row.superblockOffsetBytes = status.superblockOffsetBytes;
+    row.superblockOffsetBBytes = status.superblockOffsetBBytes;
+    row.storePath = kStorePath;
+    row.storeExtents = std::move(*extents);
+    row.isProtected = true;
+    if (const auto kept = catalog.putVolume(row); !kept)
+        return tl::unexpected(kept.error());
+    const auto collected = collectChangeSets(*m_context.module, catalog, row.volumeId);
+    if (!collected)
+        return tl::unexpected(collected.error());
     return row;
 }
 
@@ -293,6 +335,33 @@ Result<void> attachVolume(const EngineContext& context, const VolumeRow& row)
     if (!collected)
         return tl::unexpected(collected.error());
     return {};
+}
+
+Result<int> releaseOrphanSnapshots(const Module& module)
+{
+    const auto statuses = module.statuses();
+    if (!statuses)
+        return tl::unexpected(statuses.error());
+    int released = 0;
+    for (const VolumeStatus& status : *statuses) {
+        const auto epochs = module.epochs(status.handle);
+        if (!epochs)
+            return tl::unexpected(epochs.error());
+        for (const EpochInfo& epoch : *epochs) {
+            if (epoch.isExposed) {
+                // Busy: somebody looks at it; it goes with the next start.
+                const auto hidden = module.unexpose(status.handle, epoch.epoch);
+                if (!hidden)
+                    continue;
+            }
+            if (!epoch.hasSnapshot || epoch.isDurable)
+                continue;
+            if (const auto dropped = module.drop(status.handle, epoch.epoch); !dropped)
+                return tl::unexpected(dropped.error());
+            ++released;
+        }
+    }
+    return released;
 }
 
 Result<int> collectChangeSets(const Module& module, Catalog& catalog, const std::string& volumeId)

@@ -11,13 +11,16 @@
 #include "helper/catalog/rows.h"
 #include "helper/engine/job_control.h"
 #include "helper/snapshot/module.h"
+#include "helper/snapshot/volume_probe.h"
 
 #include <vector>
 
 namespace dormouse {
 
 /// Sets up a store on a mounted volume, starts tracking, remembers the volume.
-/// A volume that was protected before gets its old id again.
+/// A volume that was protected before gets its old id again. One that the module
+/// records already though the catalog does not know it (the catalog was lost) is
+/// taken over as it is, history and snapshots included.
 class ProtectJob
 {
 public:
@@ -36,6 +39,9 @@ public:
     [[nodiscard]] Result<VolumeRow> run(const JobControl& control);
 
 private:
+    [[nodiscard]] Result<VolumeRow> takeOver(Catalog& catalog, const ProbedVolume& volume,
+                                             const VolumeStatus& status) const;
+
     const EngineContext& m_context;
     Request m_request;
 };
@@ -94,6 +100,10 @@ private:
 /// Attaches a protected volume that is present but not attached, and takes over
 /// what the module then has. Fine if it is attached already.
 [[nodiscard]] Result<void> attachVolume(const EngineContext& context, const VolumeRow& row);
+
+/// Drops transient snapshots that a killed helper left with the module. Call it
+/// once at the start, before any job. Returns how many.
+[[nodiscard]] Result<int> releaseOrphanSnapshots(const Module& module);
 
 /// Brings the closed epochs of an attached volume into the catalog and
 /// acknowledges them. Returns how many.

@@ -124,6 +124,20 @@ Result<StoreFile> StoreFile::create(int rootFd)
     return StoreFile(std::move(root), std::move(file));
 }
 
+Result<StoreFile> StoreFile::openExisting(int rootFd)
+{
+    const auto folder = openFolder(rootFd);
+    if (!folder)
+        return tl::unexpected(folder.error());
+    UniqueFd file(
+        ::openat(folder->get(), kStoreFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!file)
+        return failErrno("opening the store");
+    StoreFile store(UniqueFd(), std::move(file));
+    store.keep();
+    return store;
+}
+
 Result<void> StoreFile::remove(int rootFd)
 {
     const auto folder = openFolder(rootFd);

@@ -29,6 +29,8 @@ class StoreFile
 public:
     /// A new, empty one. Exists if there is one: it may be in use.
     [[nodiscard]] static Result<StoreFile> create(int rootFd);
+    /// One that is there, to ask for its extents; it stays when this goes.
+    [[nodiscard]] static Result<StoreFile> openExisting(int rootFd);
     /// Takes away what an earlier store left. Fine if there is none.
     [[nodiscard]] static Result<void> remove(int rootFd);
 

@@ -129,6 +129,20 @@ Result<CreatedStore> createStore(const Module& module, const ProbedVolume& volum
     return CreatedStore{std::move(*attached), kStorePath, mergeExtents(*extents), *bytes};
 }
 
+Result<ExtentList> findStore(const ProbedVolume& volume)
+{
+    const auto mount = mountVolume(volume);
+    if (!mount)
+        return tl::unexpected(mount.error());
+    const auto file = StoreFile::openExisting(mount->get());
+    if (!file)
+        return tl::unexpected(file.error());
+    auto extents = file->extents();
+    if (!extents)
+        return extents;
+    return mergeExtents(std::move(*extents));
+}
+
 Result<void> removeStore(const ProbedVolume& volume)
 {
     if (volume.mountPoints.empty())

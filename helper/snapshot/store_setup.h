@@ -50,6 +50,10 @@ struct CreatedStore
 [[nodiscard]] Result<CreatedStore> createStore(const Module& module, const ProbedVolume& volume,
                                                const StoreSetupOptions& options);
 
+/// Where an existing store lies, in normal form, when the catalog was lost. The
+/// volume must be mounted. NotFound if there is none.
+[[nodiscard]] Result<ExtentList> findStore(const ProbedVolume& volume);
+
 /// Gives the room back: after detach() with `forget`, while the volume is
 /// mounted. A store that is not there is fine.
 [[nodiscard]] Result<void> removeStore(const ProbedVolume& volume);
