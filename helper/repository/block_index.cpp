@@ -42,12 +42,12 @@ Result<void> BlockIndex::load()
             return Failure(run.error());
     }
     const std::lock_guard lock(m_mutex);
-    m_runs = std::move(found);
+    m_runs = std::make_shared<const Runs>(std::move(found));
     m_damaged = std::move(damaged);
     return {};
 }
 
-BlockIndex::Runs BlockIndex::runs() const
+std::shared_ptr<const BlockIndex::Runs> BlockIndex::snapshot() const
 {
     const std::lock_guard lock(m_mutex);
     return m_runs;
@@ -99,12 +99,12 @@ Result<std::vector<BlockIndex::Place>> BlockIndex::find(const Runs& runs, const 
 
 Result<std::vector<Location>> BlockIndex::lookup(const Hash256& id)
 {
-    auto places = find(runs(), id);
+    auto places = find(*snapshot(), id);
     if (!places && places.error().code == Error::Code::NotFound) {
         // Another program joined runs: what they said is in new ones.
         if (auto loaded = load(); !loaded)
             return Failure(loaded.error());
-        places = find(runs(), id);
+        places = find(*snapshot(), id);
     }
     if (!places)
         return Failure(places.error());
@@ -126,7 +126,9 @@ Result<void> BlockIndex::writeRun(const std::vector<IndexEntry>& entries)
     if (!run)
         return addContext(run.error(), "cannot read back the index");
     const std::lock_guard lock(m_mutex);
-    m_runs.push_back(std::move(*run));
+    Runs changed = *m_runs;
+    changed.push_back(std::move(*run));
+    m_runs = std::make_shared<const Runs>(std::move(changed));
     return {};
 }
 
@@ -246,7 +248,9 @@ Result<void> BlockIndex::removeRuns(const std::vector<Id128>& runIds)
         if (!removed && removed.error().code != Error::Code::NotFound)
             return removed;
         const std::lock_guard lock(m_mutex);
-        std::erase_if(m_runs, [&](const auto& run) { return run->id() == runId; });
+        Runs changed = *m_runs;
+        std::erase_if(changed, [&](const auto& run) { return run->id() == runId; });
+        m_runs = std::make_shared<const Runs>(std::move(changed));
         std::erase_if(m_damaged, [&](const auto& run) { return run.runId == runId; });
     }
     return {};

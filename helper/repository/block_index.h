@@ -35,7 +35,7 @@ public:
     /// remembered.
     [[nodiscard]] Result<void> load();
 
-    [[nodiscard]] Runs runs() const;
+    [[nodiscard]] Runs runs() const { return *snapshot(); }
     [[nodiscard]] std::vector<DamagedRun> damagedRuns() const;
 
     /// All places, in no order; none if it is unknown.
@@ -95,8 +95,11 @@ private:
     const Keys& m_keys;
     LruCache<PageKey, Page, PageKeyHasher> m_pages{1024};
 
+    [[nodiscard]] std::shared_ptr<const Runs> snapshot() const;
+
     mutable std::mutex m_mutex; // protects everything below
-    Runs m_runs;
+    /// Exchanged, never changed: a lookup holds on to the one it began with.
+    std::shared_ptr<const Runs> m_runs = std::make_shared<const Runs>();
     std::vector<DamagedRun> m_damaged;
 };
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 add_unit_test(tst_backup_writer LIBS dormouse_repository)
+add_unit_test(tst_block_index LIBS dormouse_repository)
+add_unit_test(tst_directory_backend LIBS dormouse_repository)
 add_unit_test(tst_repository LIBS dormouse_repository)
 add_unit_test(tst_repository_crash LIBS dormouse_repository)
 add_unit_test(tst_repository_golden LIBS dormouse_repository)
