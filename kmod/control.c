@@ -390,7 +390,7 @@ static bool next_changed(struct volume *v, const u64 *map, u64 from, struct dorm
 		if (first < end)
 			break;
 		from = first;
-		bit = max(bit, DIV_ROUND_UP(from, DORMOUSE_GRANULE_BYTES));
+		bit = max(bit, from / DORMOUSE_GRANULE_BYTES);
 	}
 	out->offset = first;
 	out->length = end - first;

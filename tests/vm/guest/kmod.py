@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module's control interface for scenarios, written from the header alone.
+
+kmod.py create DEVICE MOUNTPOINT MIB FS      store file, attach; prints the handle
+kmod.py recover DEVICE ID OFFSET [OFFSET_B]  attach; prints handle and state, or fails
+kmod.py status|seal|detach|forget HANDLE
+kmod.py snapshot [--durable] HANDLE...       prints the epochs
+kmod.py drop|expose|unexpose HANDLE EPOCH    expose prints the disk's path
+kmod.py epochs HANDLE                        one a line: number flags changed id
+kmod.py changes HANDLE EPOCH                 "offset length" a line
+kmod.py ack HANDLE EPOCH
+kmod.py covers HANDLE EPOCH BEFORE AFTER     is every difference of the two images in
+                                             the change map? prints both sizes
+kmod.py same HANDLE A B                      are two images equal outside the store?
+kmod.py fuzz SECONDS SEED                    junk to every call
+"""
+
+import errno
+import fcntl
+import os
+import random
+import struct
+import subprocess
+import sys
+import time
+
+FS = {"other": 0, "ext4": 1, "xfs": 2}
+CREATE, FORGET, DURABLE = 1, 1, 1
+BLOCK = 4096
+STATS = 25
+STRUCTS = {
+    "info": (1, "=IIIIII2Q"), "attach": (2, "=IIiI16sQIIQQ32sII16s96s"), "detach": (3, "=IIII"),
+    "list": (4, "=IIQII"), "status": (5, f"=8I2I9Q16s16s{STATS}Q96s"),
+    "snapshot": (6, "=IIQIIQ96s"), "drop": (7, "=IIQ"), "expose": (8, "=IIQIIII"),
+    "unexpose": (9, "=IIQ"), "epochs": (10, "=IIQII"), "changes": (11, "=IIQQQIIQ"),
+    "ack": (12, "=IIQ"), "seal": (13, "=II"),
+}
+EPOCH = struct.Struct("=QQ16s16sQQQII")
+
+
+def number(name):
+    nr, layout = STRUCTS[name]
+    return 3 << 30 | struct.calcsize(layout) << 16 | 0xDA << 8 | nr
+
+
+class Failed(Exception):
+    pass
+
+
+def call(name, *values):
+    """One ioctl; returns the structure as the kernel left it."""
+    layout = struct.Struct(STRUCTS[name][1])
+    data = bytearray(layout.pack(layout.size, *values))
+    fd = os.open("/dev/dormouse-control", os.O_RDWR)
+    try:
+        fcntl.ioctl(fd, number(name), data)
+    except OSError as error:
+        reason = layout.unpack(data)[-1]
+        text = reason.rstrip(b"\0").decode() if isinstance(reason, bytes) else ""
+        raise Failed(f"{name}: {os.strerror(error.errno)} {text}".strip()) from error
+    finally:
+        os.close(fd)
+    return layout.unpack(data)
+
+
+def status(handle):
+    v = call("status", handle, *([0] * 17), bytes(16), bytes(16), *([0] * STATS), bytes(96))
+    names = ("mode state fs snapshots in_use sealed major minor volume_bytes store_bytes undo_bytes "
+             "undo_used changed memory epoch superblock superblock_b").split()
+    result = dict(zip(names, v[2:]))
+    at = 2 + len(names)
+    result["volume_id"], result["epoch_id"] = v[at].hex(), v[at + 1].hex()
+    stats = ("passed held waited copied batches intents checkpoints seals written".split())
+    result.update(zip(stats, v[at + 2:]))
+    result["reason"] = v[-1].rstrip(b"\0").decode()
+    result["state"] = ["?", "active", "dormant", "unverified", "failed", "gone"][result["state"]]
+    result["mode"] = ["?", "tracking", "snapshot"][result["mode"]]
+    return result
+
+
+def fiemap(fd, size):
+    """[(physical, length)] of a file, in file order."""
+    header = struct.Struct("=QQIIII")
+    extent = struct.Struct("=QQQQQIIII")
+    room = 512
+    data = bytearray(header.pack(0, size, 1, 0, room, 0)) + bytearray(extent.size * room)
+    fcntl.ioctl(fd, 0xC020660B, data)
+    count = header.unpack_from(data)[3]
+    found = []
+    for i in range(count):
+        _, physical, length, _, _, flags, *_ = extent.unpack_from(data, header.size + i * extent.size)
+        if flags & ~0x1 & ~0x1000:
+            raise Failed(f"extent with flags {flags:#x}")
+        if found and found[-1][0] + found[-1][1] == physical:
+            found[-1] = (found[-1][0], found[-1][1] + length)
+        else:
+            found.append((physical, length))
+    return found
+
+
+def create(device, mountpoint, mib, fs):
+    path = os.path.join(mountpoint, ".dormouse-store")
+    size = mib << 20
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.posix_fallocate(fd, 0, size)
+    for at in range(0, size, 1 << 20):
+        os.pwrite(fd, bytes(min(1 << 20, size - at)), at)
+    os.fsync(fd)
+    extents = fiemap(fd, size)
+    nonce, volume = os.urandom(32), os.urandom(16)
+    at = 0
+    for index, (_, length) in enumerate(extents):
+        os.pwrite(fd, b"DORMPRUF" + nonce + volume + struct.pack("<II", index, 0), at)
+        at += length
+    os.fsync(fd)
+    if fiemap(fd, size) != extents:
+        raise Failed("the store file moved")
+    os.close(fd)
+    subprocess.run(["fsfreeze", "-f", mountpoint], check=True)
+    subprocess.run(["fsfreeze", "-u", mountpoint], check=True)
+    table = (struct.pack(f"={2 * len(extents)}Q", *[n for e in extents for n in e]))
+    buffer = bytearray(table)
+    import ctypes
+    address = ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
+    disk = os.open(device, os.O_RDONLY)
+    v = call("attach", CREATE, disk, FS[fs], volume, address, len(extents), 0, 0, 0, nonce, 0, 0, bytes(16), bytes(96))
+    os.close(disk)
+    return v
+
+
+def pointer(buffer):
+    import ctypes
+    return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
+
+
+def recover(device, volume, offset, offset_b):
+    disk = os.open(device, os.O_RDONLY)
+    try:
+        return call("attach", 0, disk, 0, bytes.fromhex(volume), 0, 0, 0, offset, offset_b, bytes(32), 0, 0,
+                    bytes(16), bytes(96))
+    finally:
+        os.close(disk)
+
+
+def snapshot(handles, durable):
+    entry = struct.Struct("=IIQ16sII")
+    buffer = bytearray(b"".join(entry.pack(h, DURABLE if durable else 0, 0, bytes(16), 0, 0) for h in handles))
+    v = call("snapshot", len(handles), pointer(buffer), 0, 0, 0, bytes(96))
+    return [entry.unpack_from(buffer, i * entry.size)[2] for i in range(len(handles))], v[5]
+
+
+def epochs(handle):
+    buffer = bytearray(EPOCH.size * 300)
+    v = call("epochs", handle, pointer(buffer), 300, 0)
+    return [EPOCH.unpack_from(buffer, i * EPOCH.size) for i in range(v[4])]
+
+
+def changes(handle, epoch):
+    found, start = [], 0
+    while True:
+        buffer = bytearray(16 * 1000)
+        v = call("changes", handle, epoch, start, pointer(buffer), 1000, 0, 0)
+        found += [struct.unpack_from("=QQ", buffer, i * 16) for i in range(v[6])]
+        start = v[7]
+        if not start:
+            return found
+
+
+def device_node(major, minor):
+    with open(f"/sys/dev/block/{major}:{minor}/uevent") as uevent:
+        return "/dev/" + dict(line.strip().split("=") for line in uevent)["DEVNAME"]
+
+
+def store_extents(handle):
+    """The store's extents, from its superblock on the device."""
+    s = status(handle)
+    with open(device_node(s['major'], s['minor']), "rb", buffering=0) as disk:
+        disk.seek(s["superblock"])
+        copy = disk.read(4 * BLOCK)
+    count = struct.unpack_from("<I", copy, 80)[0]
+    return [struct.unpack_from("<QQ", copy, BLOCK + i * 16) for i in range(count)]
+
+
+def differences(handle, a, b, piece=BLOCK):
+    """Offsets of the 4 KiB blocks in which two images differ, outside the store."""
+    hidden = store_extents(handle) if handle is not None else []
+    found = []
+    with open(a, "rb", buffering=0) as left, open(b, "rb", buffering=0) as right:
+        size = min(left.seek(0, 2), right.seek(0, 2))
+        left.seek(0)
+        right.seek(0)
+        at = 0
+        while at < size:
+            x, y = left.read(1 << 20), right.read(1 << 20)
+            if x != y:
+                for i in range(0, len(x), piece):
+                    if x[i:i + piece] != y[i:i + piece] and not any(
+                            o <= at + i < o + n for o, n in hidden):
+                        found.append(at + i)
+            at += len(x)
+    return found
+
+
+def covers(handle, epoch, before, after, drop=None):
+    extents = changes(handle, epoch)
+    if drop is not None:
+        extents.pop(drop % len(extents))
+    different = differences(handle, before, after)
+    missing = [d for d in different if not any(o <= d < o + n for o, n in extents)]
+    mapped = sum(n for _, n in extents)
+    print(f"different {len(different) * BLOCK} mapped {mapped} missing {len(missing)}", *missing[:8])
+    return not missing
+
+
+def fuzz(seconds, seed):
+    """Junk in every field, and whole structures of junk, also from several processes."""
+    chance = random.Random(seed)
+    fd = os.open("/dev/dormouse-control", os.O_RDWR)
+    end = time.monotonic() + seconds
+    calls = 0
+    edges = [0, 1, 2, 0xFFFFFFFF, 1 << 31, 1 << 63, (1 << 64) - 1, 4096, 512]
+    while time.monotonic() < end:
+        name = chance.choice(list(STRUCTS))
+        layout = struct.Struct(STRUCTS[name][1])
+        data = bytearray(chance.randbytes(layout.size + 64))
+        for at in range(4, len(data) - 8, 4):
+            if chance.random() < 0.5:
+                struct.pack_into("=Q", data, at, chance.choice(edges))
+        struct.pack_into("=I", data, 0, chance.choice([layout.size] * 8 + [0, 4, layout.size + 64, 1 << 31]))
+        if chance.random() < 0.5:
+            struct.pack_into("=I", data, 4, chance.randrange(4))
+        if name in ("detach",) and chance.random() < 0.9:
+            continue
+        try:
+            fcntl.ioctl(fd, number(name) ^ (chance.randrange(256) if chance.random() < 0.05 else 0), data)
+        except OSError as error:
+            if error.errno in (errno.EIO,):
+                pass
+        calls += 1
+    os.close(fd)
+    print(calls)
+
+
+def main(verb, *args):
+    if verb == "create":
+        v = create(args[0], args[1], int(args[2]), args[3])
+        print(v[12])
+    elif verb == "recover":
+        v = recover(args[0], args[1], int(args[2]), int(args[3]) if len(args) > 3 else 0)
+        print(v[12], ["?", "active", "dormant", "unverified"][v[13]])
+    elif verb == "status":
+        for key, value in status(int(args[0])).items():
+            print(key, value)
+    elif verb == "seal":
+        call("seal", int(args[0]))
+    elif verb in ("detach", "forget"):
+        call("detach", FORGET if verb == "forget" else 0, int(args[0]), 0)
+    elif verb == "snapshot":
+        durable = args[0] == "--durable"
+        found, frozen = snapshot([int(a) for a in args[durable:]], durable)
+        print(*found)
+        print(f"frozen {frozen} us", file=sys.stderr)
+    elif verb in ("drop", "unexpose"):
+        call(verb, int(args[0]), int(args[1]))
+    elif verb == "expose":
+        v = call("expose", int(args[0]), int(args[1]), 0, 0, 0, 0)
+        print(f"/dev/dormouse{v[3]}")
+    elif verb == "epochs":
+        for e in epochs(int(args[0])):
+            print(e[0], e[7], e[4], e[2].hex())
+    elif verb == "changes":
+        for offset, length in changes(int(args[0]), int(args[1])):
+            print(offset, length)
+    elif verb == "ack":
+        call("ack", int(args[0]), int(args[1]))
+    elif verb == "covers":
+        drop = int(args[4]) if len(args) > 4 else None
+        return 0 if covers(int(args[0]), int(args[1]), args[2], args[3], drop) else 1
+    elif verb == "same":
+        different = differences(int(args[0]), args[1], args[2])
+        print(f"{len(different)} blocks differ", *different[:10])
+        return 1 if different else 0
+    elif verb == "fuzz":
+        fuzz(float(args[0]), int(args[1]))
+    else:
+        print(__doc__)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except Failed as failure:
+        print(f"kmod.py: {failure}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The kernel module by itself: no helper, no bus.
+foreach(fs ext4 xfs)
+    add_vm_test(kmod.oracle.${fs} SCRIPT scenarios/kmod_oracle.sh DISKS volume=384M MEMORY 4G
+        TIMEOUT 400 ARGS ${fs})
+    add_vm_test(kmod.dormant.${fs} SCRIPT scenarios/kmod_dormant.sh DISKS volume=384M MEMORY 3G
+        TIMEOUT 300 ARGS ${fs})
+    foreach(how clean cut stranger open)
+        add_vm_script_test(kmod.reboot.${fs}.${how} SCRIPT scenarios/kmod_reboot.py TIMEOUT 500
+            ARGS ${fs} ${how})
+    endforeach()
+endforeach()
