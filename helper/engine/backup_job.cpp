@@ -60,13 +60,15 @@ BaseKind baseKindOf(BackupKind kind)
     return BaseKind::Full;
 }
 
-/// Reads on an increment beside the changed blocks must stay few: a twentieth.
+/// Reads on an increment beside the changed blocks must stay few: finding files
+/// costs reads too, so a small one has no samples, and a large one a twentieth.
 std::uint64_t sampleBudget(const VolumeWork& work)
 {
     constexpr std::uint64_t kMostBytes = 8u << 20;
-    return work.decision.kind == BackupKind::Incremental
-               ? std::min(kMostBytes, work.plan.putBytes() / 20)
-               : kMostBytes;
+    constexpr std::uint64_t kSmallBytes = 64u << 20;
+    if (work.decision.kind != BackupKind::Incremental)
+        return kMostBytes;
+    return work.plan.putBytes() < kSmallBytes ? 0 : std::min(kMostBytes, work.plan.putBytes() / 20);
 }
 
 class Run

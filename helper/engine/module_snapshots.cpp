@@ -33,12 +33,13 @@ public:
     [[nodiscard]] std::vector<SampleFile> sampleFiles(std::uint64_t budgetBytes,
                                                       std::stop_token stop) override
     {
-        return m_mount ? sampleFileHashes(m_mount.get(), budgetBytes, stop)
-                       : std::vector<SampleFile>();
+        return m_root ? sampleFileHashes(m_root.get(), budgetBytes, stop)
+                      : std::vector<SampleFile>();
     }
 
     void closeAll()
     {
+        m_root.reset();
         m_mount.reset();
         m_fd.reset();
     }
@@ -46,7 +47,8 @@ public:
 private:
     Facts m_facts;
     UniqueFd m_fd;
-    UniqueFd m_mount;
+    UniqueFd m_mount; // detached: there as long as this is open
+    UniqueFd m_root;
 };
 
 Allocation ExposedVolume::allocation()
@@ -57,13 +59,15 @@ Allocation ExposedVolume::allocation()
     auto mount = mountDetached(m_facts.devicePath, m_facts.row.fsType,
                                m_facts.snapshot.wasFrozen ? MountKind::FrozenSnapshot
                                                           : MountKind::CleanSnapshot);
-    if (!mount) {
+    auto root = mount ? openRoot(*mount) : Result<UniqueFd>(tl::unexpected(mount.error()));
+    if (!root) {
         allocation.reason = "the snapshot's file system could not be asked what is free (" +
-                            mount.error().message + ")";
+                            root.error().message + ")";
         return allocation;
     }
     m_mount = std::move(*mount);
-    auto free = freeExtents(m_mount.get());
+    m_root = std::move(*root);
+    auto free = freeExtents(m_root.get());
     if (!free) {
         allocation.reason =
             "the snapshot's file system does not say what is free (" + free.error().message + ")";
@@ -73,7 +77,7 @@ Allocation ExposedVolume::allocation()
     allocation.free = std::move(*free);
     for (const SwapPath& swap :
          activeSwapFiles(m_facts.status.deviceMajor, m_facts.status.deviceMinor)) {
-        for (const Extent& extent : swapExtents(m_mount.get(), swap))
+        for (const Extent& extent : swapExtents(m_root.get(), swap))
             allocation.excluded.push_back({ExclusionKind::Swap, extent});
     }
     return allocation;

@@ -337,7 +337,7 @@ Result<void> attachVolume(const EngineContext& context, const VolumeRow& row)
     return {};
 }
 
-Result<int> releaseOrphanSnapshots(const Module& module)
+Result<int> releaseOrphanSnapshots(const Module& module, const std::vector<std::string>& kept)
 {
     const auto statuses = module.statuses();
     if (!statuses)
@@ -354,7 +354,8 @@ Result<int> releaseOrphanSnapshots(const Module& module)
                 if (!hidden)
                     continue;
             }
-            if (!epoch.hasSnapshot || epoch.isDurable)
+            if (!epoch.hasSnapshot || epoch.isDurable ||
+                std::count(kept.begin(), kept.end(), epoch.id.hex()) > 0)
                 continue;
             if (const auto dropped = module.drop(status.handle, epoch.epoch); !dropped)
                 return tl::unexpected(dropped.error());

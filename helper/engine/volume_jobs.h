@@ -101,9 +101,11 @@ private:
 /// what the module then has. Fine if it is attached already.
 [[nodiscard]] Result<void> attachVolume(const EngineContext& context, const VolumeRow& row);
 
-/// Drops transient snapshots that a killed helper left with the module. Call it
-/// once at the start, before any job. Returns how many.
-[[nodiscard]] Result<int> releaseOrphanSnapshots(const Module& module);
+/// Drops transient snapshots that a killed helper left with the module, but for
+/// those whose epoch's id is among `kept`. Call it once at the start, before any
+/// job. Returns how many.
+[[nodiscard]] Result<int> releaseOrphanSnapshots(const Module& module,
+                                                 const std::vector<std::string>& kept = {});
 
 /// Brings the closed epochs of an attached volume into the catalog and
 /// acknowledges them. Returns how many.

@@ -58,6 +58,14 @@ Result<UniqueFd> mountDetached(const std::string& devicePath, const std::string&
     return mount;
 }
 
+Result<UniqueFd> openRoot(const UniqueFd& mount)
+{
+    UniqueFd root(::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root)
+        return failErrno("cannot open the mounted file system");
+    return root;
+}
+
 Result<void> attachMount(const UniqueFd& mount, int directoryFd)
 {
     if (::move_mount(mount.get(), "", directoryFd, "",

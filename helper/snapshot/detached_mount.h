@@ -28,11 +28,15 @@ enum class MountKind {
     FrozenSnapshot,
 };
 
+/// The descriptor names the mount (O_PATH); openRoot() gives one to work with.
 /// Always nosuid, nodev, noexec. Only "ext4" and "xfs" (Unsupported: a mount of
 /// anything else would be made by code that nobody looked at with hostile images
 /// in mind). Busy: it is mounted the other way (read-only or writable).
 [[nodiscard]] Result<UniqueFd> mountDetached(const std::string& devicePath,
                                              const std::string& fsType, MountKind kind);
+
+/// The root of a detached mount, open for reading.
+[[nodiscard]] Result<UniqueFd> openRoot(const UniqueFd& mount);
 
 /// Lets a detached mount appear at a directory, which the descriptor names.
 [[nodiscard]] Result<void> attachMount(const UniqueFd& mount, int directoryFd);

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The engine on the real module, without the daemon.
+if(TARGET engine_driver)
+    add_vm_test(engine.backup SCRIPT scenarios/engine_backup.sh DISKS a=768M b=768M c=2G
+        MEMORY 3G TIMEOUT 600)
+endif()
