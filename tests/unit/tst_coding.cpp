@@ -20,10 +20,9 @@ private slots:
         writer.u64(0x08090a0b0c0d0e0fULL);
         writer.i64(-2);
         writer.text("dormouse");
-        QCOMPARE(toHex(writer.bytes()),
-                 std::string("01030207060504"
-                             "0f0e0d0c0b0a0908feffffffffffffff08000000"
-                             "646f726d6f757365"));
+        QCOMPARE(toHex(writer.bytes()), std::string("01030207060504"
+                                                    "0f0e0d0c0b0a0908feffffffffffffff08000000"
+                                                    "646f726d6f757365"));
         ByteReader reader(writer.bytes());
         QCOMPARE(reader.u8(), 0x01);
         QCOMPARE(reader.u16(), 0x0203);
