@@ -103,6 +103,7 @@ const QDBusArgument& operator>>(const QDBusArgument& in, ActivityEntry& value) {
 
 void registerTypes()
 {
+    qDBusRegisterMetaType<QByteArrayList>(); // file names
     qDBusRegisterMetaType<HealthInfo>();
     qDBusRegisterMetaType<VolumeInfo>();
     qDBusRegisterMetaType<VolumeInfoList>();
