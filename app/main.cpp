@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/client/translation.h"
 #include "app/main_window.h"
 #include "app/widgets/icons.h"
 #include "app/widgets/theme.h"
 
 #include <QApplication>
 #include <QCommandLineParser>
-#include <QTranslator>
 
 #include <cstdio>
 
@@ -17,10 +17,7 @@ int main(int argc, char** argv)
     QApplication::setApplicationVersion(QStringLiteral(DORMOUSE_VERSION));
     QGuiApplication::setDesktopFileName(QStringLiteral("org.dormouse.Dormouse"));
     QApplication::setWindowIcon(dormouse::app::applicationIcon());
-    QTranslator translator;
-    if (translator.load(QLocale(), QStringLiteral("dormouse"), QStringLiteral("_"),
-                        QStringLiteral(":/translations")))
-        QApplication::installTranslator(&translator);
+    dormouse::app::installTranslation(application);
 
     QCommandLineParser parser;
     parser.setApplicationDescription(

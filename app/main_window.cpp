@@ -76,19 +76,12 @@ MainWindow::MainWindow(HelperState* state, QWidget* parent)
     m_gate->addWidget(m_trouble);
     m_gate->addWidget(known);
 
-    auto* line = new QFrame;
-    line->setFrameShape(QFrame::VLine);
-    line->setFrameShadow(QFrame::Plain);
-    line->setFixedWidth(1);
-    QPalette linePalette = line->palette();
-    linePalette.setColor(QPalette::WindowText, theme::hairline(palette()));
-    line->setPalette(linePalette);
     auto* whole = new QWidget;
     auto* row = new QHBoxLayout(whole);
     row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(0);
     row->addWidget(side);
-    row->addWidget(line);
+    row->addWidget(new Separator);
     row->addWidget(m_gate, 1);
     setCentralWidget(whole);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/commands.h"
 #include "app/cli/session.h"
+#include "app/client/translation.h"
 
 #include <QCoreApplication>
-#include <QTranslator>
 
 #include <algorithm>
 
@@ -108,10 +108,7 @@ int main(int argc, char** argv)
 {
     QCoreApplication application(argc, argv);
     QCoreApplication::setApplicationName(QStringLiteral("dormousectl"));
-    QTranslator translator;
-    if (translator.load(QLocale(), QStringLiteral("dormouse"), QStringLiteral("_"),
-                        QStringLiteral(":/translations")))
-        QCoreApplication::installTranslator(&translator);
+    dormouse::app::installTranslation(application);
     try {
         return dormouse::app::cli::run(application.arguments().mid(1));
     } catch (const dormouse::app::cli::CommandFailed& failure) {

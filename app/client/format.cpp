@@ -16,7 +16,7 @@ struct Format
 
 QString clockTime(const QDateTime& when)
 {
-    return QLocale().toString(when.toLocalTime().time(), QLocale::ShortFormat);
+    return formatClockTime(when.toLocalTime().time());
 }
 
 QString onDay(const QDateTime& when, const QDateTime& now)
@@ -39,11 +39,27 @@ QString onDay(const QDateTime& when, const QDateTime& now)
 
 } // namespace
 
+QString formatClockTime(const QTime& time)
+{
+    // Some locales ("C" among them) put seconds into their short format.
+    return QLocale().toString(
+        time, QLocale().timeFormat(QLocale::ShortFormat).remove(QStringLiteral(":ss")));
+}
+
+QString capitalised(const QString& text)
+{
+    return text.left(1).toUpper() + text.mid(1);
+}
+
 QString formatBytes(quint64 bytes)
 {
     if (bytes < 1000)
         return Format::tr("%n byte(s)", nullptr, int(bytes));
-    const int precision = bytes < 1000 * 1000 ? 0 : 1;
+    // Three digits are enough: "4.2 GB", "131 MB".
+    quint64 leading = bytes;
+    while (leading >= 1000)
+        leading /= 1000;
+    const int precision = leading < 100 && bytes >= 1000 * 1000 ? 1 : 0;
     return QLocale().formattedDataSize(qint64(bytes), precision, QLocale::DataSizeSIFormat);
 }
 

@@ -20,6 +20,12 @@ QString formatRate(quint64 bytesPerSecond);
 // "tomorrow at 02:00" ... An invalid time is "never".
 QString formatWhen(const QDateTime& when, const QDateTime& now = QDateTime::currentDateTime());
 
+// "14:02", as the locale writes it, without seconds.
+QString formatClockTime(const QTime& time);
+
+// "Yesterday at 14:02": where a sentence begins.
+QString capitalised(const QString& text);
+
 // "less than a minute", "4 minutes", "2 hours", "3 days".
 QString formatDuration(qint64 seconds);
 

@@ -204,8 +204,7 @@ QString verificationName(bus::Verification verification)
 QString rhythmSentence(const bus::Rhythm& rhythm)
 {
     const QString time =
-        QLocale().toString(QTime(int(rhythm.minuteOfDay / 60 % 24), int(rhythm.minuteOfDay % 60)),
-                           QLocale::ShortFormat);
+        formatClockTime(QTime(int(rhythm.minuteOfDay / 60 % 24), int(rhythm.minuteOfDay % 60)));
     switch (rhythm.kind) {
     case bus::RhythmKind::Unknown:
         break;

@@ -7,48 +7,35 @@
 #include "app/widgets/card.h"
 #include "app/widgets/icons.h"
 #include "app/widgets/job_row.h"
+#include "app/widgets/table_delegate.h"
 #include "app/widgets/tones.h"
 
 #include <QClipboard>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
-#include <QPainter>
 #include <QPushButton>
-#include <QStyledItemDelegate>
 #include <QTreeView>
 
 namespace dormouse::app {
 namespace {
 
 // A sign before the word, so that the colour says nothing alone.
-class ResultDelegate : public QStyledItemDelegate
+class HistoryDelegate : public TableDelegate
 {
 public:
-    using QStyledItemDelegate::QStyledItemDelegate;
+    using TableDelegate::TableDelegate;
 
-    void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override
+protected:
+    [[nodiscard]] QIcon sign(const QModelIndex& index, const QWidget* view) const override
     {
-        QStyledItemDelegate::initStyleOption(option, index);
+        if (index.column() != ActivityModel::Result)
+            return {};
         const auto entry = index.data(ActivityModel::EntryRole).value<bus::ActivityEntry>();
         const Tone tone = toneOf(entry.outcome);
-        const QColor color = theme::tone(QGuiApplication::palette(), tone);
-        option->features |= QStyleOptionViewItem::HasDecoration;
-        option->decorationSize = QSize(18, 18);
-        option->icon =
-            QIcon(iconPixmap(theme::toneIcon(tone), color, 18,
-                             option->widget ? option->widget->devicePixelRatioF() : 1.0));
-    }
-};
-
-class RoomyDelegate : public QStyledItemDelegate
-{
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-
-    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override
-    {
-        return QStyledItemDelegate::sizeHint(option, index) + QSize(16, 14);
+        return QIcon(iconPixmap(theme::toneIcon(tone),
+                                theme::tone(QGuiApplication::palette(), tone), 18,
+                                view ? view->devicePixelRatioF() : 1.0));
     }
 };
 
@@ -72,14 +59,14 @@ HistoryPage::HistoryPage(HelperState* state, QWidget* parent)
                         "did and, where one did not work, why."));
     content()->addWidget(m_empty, 1);
 
+    m_table->setObjectName(QStringLiteral("history"));
     m_table->setModel(m_model);
     m_table->setRootIsDecorated(false);
     m_table->setUniformRowHeights(true);
     m_table->setAllColumnsShowFocus(true);
     m_table->setFrameShape(QFrame::NoFrame);
     m_table->setAccessibleName(tr("What was done"));
-    m_table->setItemDelegate(new RoomyDelegate(m_table));
-    m_table->setItemDelegateForColumn(ActivityModel::Result, new ResultDelegate(m_table));
+    m_table->setItemDelegate(new HistoryDelegate(m_table));
     m_table->viewport()->setAutoFillBackground(false);
     QHeaderView* header = m_table->header();
     header->setSectionsMovable(false);

@@ -107,17 +107,19 @@ void OverviewPage::refreshHealth()
 {
     const bus::HealthInfo& health = state()->health();
     m_banner->show(toneOf(health.health), health.sentence, QString(), remedyButton(health.remedy));
+    // The window says this above every page, with the button.
+    m_banner->setVisible(health.remedy != bus::Remedy::LoadModule);
     if (health.health == bus::Health::Good)
         m_banner->setDrawing(QStringLiteral("shield"));
 
     const qint64 newest = state()->newestBackupTime();
     m_newest->setText(newest == 0 ? tr("None yet")
-                                  : formatWhen(QDateTime::fromSecsSinceEpoch(newest)));
+                                  : capitalised(formatWhen(QDateTime::fromSecsSinceEpoch(newest))));
     m_newestDetail->setText(newest == 0 ? tr("Without a backup there is nothing to go back to.")
                                         : formatMoment(QDateTime::fromSecsSinceEpoch(newest)));
     const qint64 next = state()->nextRunTime();
     m_next->setText(next == 0 ? tr("None planned")
-                              : formatWhen(QDateTime::fromSecsSinceEpoch(next)));
+                              : capitalised(formatWhen(QDateTime::fromSecsSinceEpoch(next))));
     QString detail;
     for (const bus::PlanInfo& plan : state()->plans()) {
         if (next != 0 && plan.nextRunTime == next && detail.isEmpty())

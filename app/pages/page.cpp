@@ -20,8 +20,9 @@ Page::Page(HelperState* state, const QString& title, bool scrolls, QWidget* pare
 {
     auto* heading = new TextLabel(TextLabel::Voice::Title, title);
     m_actions->setSpacing(8);
-    auto* head = new QHBoxLayout;
-    head->setContentsMargins(margin, 26, margin, 14);
+    auto* headWidget = new QWidget;
+    auto* head = new QHBoxLayout(headWidget);
+    head->setContentsMargins(margin, 18, margin, 14);
     head->addWidget(heading, 1);
     head->addLayout(m_actions);
     setAccessibleName(title);
@@ -33,18 +34,19 @@ Page::Page(HelperState* state, const QString& title, bool scrolls, QWidget* pare
     inner->setLayout(m_content);
     m_content->setContentsMargins(0, 0, 0, 0);
     m_content->setSpacing(16);
-    column->addWidget(inner, 100);
+    column->addWidget(inner, 1);
 
     auto* all = new QVBoxLayout(this);
     all->setContentsMargins(0, 0, 0, 0);
     all->setSpacing(0);
-    all->addLayout(head);
+    all->addWidget(headWidget);
     if (!scrolls) {
         all->addWidget(body, 1);
         return;
     }
     inner->setMaximumWidth(widestContent);
-    column->addStretch(1);
+    headWidget->setMaximumWidth(widestContent + 2 * margin);
+    column->addStretch(0);
     auto* area = new QScrollArea;
     area->setFrameShape(QFrame::NoFrame);
     area->setWidgetResizable(true);

@@ -151,7 +151,7 @@ Card* PlansPage::makePlanCard(const bus::PlanInfo& plan)
         new ElidedLabel(tr("%1 → %2", "volumes, repository")
                             .arg(state()->volumeNames(plan.volumeIds),
                                  repository ? repository->name : tr("unknown repository")));
-    what->setFont(theme::smallFont());
+    what->setQuiet();
     auto* title = new QVBoxLayout;
     title->setSpacing(2);
     title->addWidget(name);
@@ -247,7 +247,7 @@ Card* PlansPage::makeRepositoryCard(const bus::RepositoryInfo& repository)
     bold.setWeight(QFont::DemiBold);
     name->setFont(bold);
     auto* place = new ElidedLabel(repository.location);
-    place->setFont(theme::smallFont());
+    place->setQuiet();
     auto* title = new QVBoxLayout;
     title->setSpacing(1);
     title->addWidget(name);

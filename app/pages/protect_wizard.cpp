@@ -268,6 +268,7 @@ QWidget* ProtectWizard::makeKey()
                                    "keep it apart from this computer and from the backups.")));
     column->addSpacing(6);
     m_key = new QLineEdit;
+    m_key->setObjectName(QStringLiteral("recoveryKey"));
     m_key->setReadOnly(true);
     m_key->setAccessibleName(tr("Recovery key"));
     QFont fixed = QFontDatabase::systemFont(QFontDatabase::FixedFont);

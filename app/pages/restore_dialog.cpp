@@ -85,7 +85,7 @@ void RestoreDialog::build()
                                          ? tr("not possible: the volume is not mounted now")
                                          : m_request.originalFolder);
     original->setContentsMargins(24, 0, 0, 0);
-    original->setFont(theme::smallFont());
+    original->setQuiet();
     auto* folderLine = new QHBoxLayout;
     folderLine->setContentsMargins(24, 0, 0, 0);
     folderLine->addWidget(m_folder, 1);

@@ -9,6 +9,7 @@
 #include "app/widgets/card.h"
 #include "app/widgets/icons.h"
 #include "app/widgets/path_bar.h"
+#include "app/widgets/table_delegate.h"
 #include "app/widgets/timeline_view.h"
 
 #include <QAction>
@@ -21,36 +22,27 @@
 #include <QPushButton>
 #include <QSplitter>
 #include <QStackedWidget>
-#include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QUrl>
 
 namespace dormouse::app {
 namespace {
 
-class FileDelegate : public QStyledItemDelegate
+class FileDelegate : public TableDelegate
 {
 public:
-    using QStyledItemDelegate::QStyledItemDelegate;
+    using TableDelegate::TableDelegate;
 
-    void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override
+protected:
+    [[nodiscard]] QIcon sign(const QModelIndex& index, const QWidget*) const override
     {
-        QStyledItemDelegate::initStyleOption(option, index);
         const auto* model = qobject_cast<const FileListModel*>(index.model());
         if (!model || index.column() != FileListModel::Name)
-            return;
+            return {};
         const FileEntry entry = model->entry(index);
-        option->features |= QStyleOptionViewItem::HasDecoration;
-        option->decorationSize = QSize(18, 18);
-        option->icon = icon(entry.isFolder() ? QStringLiteral("folder")
-                            : entry.isLink() ? QStringLiteral("link")
-                                             : QStringLiteral("file"));
-        option->textElideMode = Qt::ElideMiddle;
-    }
-
-    QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override
-    {
-        return QStyledItemDelegate::sizeHint(option, index) + QSize(12, 10);
+        return icon(entry.isFolder() ? QStringLiteral("folder")
+                    : entry.isLink() ? QStringLiteral("link")
+                                     : QStringLiteral("file"));
     }
 };
 
@@ -74,6 +66,7 @@ RestorePage::RestorePage(HelperState* state, QWidget* parent)
     m_volume->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     actions()->addWidget(m_volume);
 
+    m_timeline->setObjectName(QStringLiteral("timeline"));
     m_timeline->setModel(m_points);
     auto* timelineCard = new Card;
     auto* timelineColumn = new QVBoxLayout(timelineCard);
@@ -81,6 +74,7 @@ RestorePage::RestorePage(HelperState* state, QWidget* parent)
     timelineColumn->addWidget(m_timeline);
     timelineCard->setMinimumWidth(240);
 
+    m_table->setObjectName(QStringLiteral("files"));
     m_table->setModel(m_files);
     m_table->setRootIsDecorated(false);
     m_table->setUniformRowHeights(true);
@@ -133,7 +127,7 @@ RestorePage::RestorePage(HelperState* state, QWidget* parent)
     splitter->addWidget(timelineCard);
     splitter->addWidget(sideCard);
     splitter->setStretchFactor(1, 1);
-    splitter->setSizes({290, 700});
+    splitter->setSizes({310, 690});
     splitter->setHandleWidth(12);
     splitter->setChildrenCollapsible(false);
     m_whole->addWidget(m_nothing);

@@ -33,7 +33,8 @@ RhythmEditor::RhythmEditor(QWidget* parent)
     for (int day = 1; day <= 7; ++day)
         m_weekday->addItem(QLocale().dayName(day), day);
     m_weekday->setAccessibleName(tr("Day of the week"));
-    m_time->setDisplayFormat(QLocale().timeFormat(QLocale::ShortFormat));
+    m_time->setDisplayFormat(
+        QLocale().timeFormat(QLocale::ShortFormat).remove(QStringLiteral(":ss")));
     m_time->setAccessibleName(tr("Time of day"));
     m_keepKind->addItem(tr("Keep the last"));
     m_keepKind->addItem(tr("Keep every backup"));

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/widgets/calm_style.h"
 
+#include "app/widgets/table_delegate.h"
 #include "app/widgets/theme.h"
 
 #include <QAbstractItemView>
+#include <QAbstractSpinBox>
+#include <QComboBox>
+#include <QLineEdit>
 #include <QPainter>
 #include <QPushButton>
+#include <QScrollBar>
 #include <QStyleOption>
 
 namespace dormouse::app {
 namespace {
 
 constexpr qreal cornerRadius = 6;
+constexpr int fieldHeight = 34;
+constexpr int scrollBarWidth = 10;
 
 bool isProminent(const QStyleOption* option, const QWidget* widget)
 {
@@ -87,8 +94,16 @@ CalmStyle::CalmStyle() : QProxyStyle(QStringLiteral("fusion")) {}
 void CalmStyle::polish(QWidget* widget)
 {
     QProxyStyle::polish(widget);
-    if (qobject_cast<QPushButton*>(widget))
+    if (qobject_cast<QPushButton*>(widget) || qobject_cast<QScrollBar*>(widget))
         widget->setAttribute(Qt::WA_Hover);
+    // Fields beside buttons are as high as they are, also where room is short.
+    const bool isField = (qobject_cast<QLineEdit*>(widget) &&
+                          !qobject_cast<QAbstractSpinBox*>(widget->parentWidget()) &&
+                          !qobject_cast<QComboBox*>(widget->parentWidget())) ||
+                         qobject_cast<QComboBox*>(widget) ||
+                         qobject_cast<QAbstractSpinBox*>(widget);
+    if (isField)
+        widget->setMinimumHeight(fieldHeight);
 }
 
 void CalmStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* option,
@@ -116,6 +131,18 @@ void CalmStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* opti
         break;
     case PE_FrameDefaultButton:
         return; // the fill says it
+    case PE_PanelItemViewItem:
+    case PE_PanelItemViewRow: {
+        // A wash instead of a solid bar: signs in the row keep their colours.
+        const bool isSelected = option->state & State_Selected;
+        if (isSelected) {
+            QColor wash = option->palette.color(QPalette::Highlight);
+            wash.setAlphaF(theme::isDark(option->palette) ? 0.42f : 0.16f);
+            painter->fillRect(option->rect,
+                              element == PE_PanelItemViewRow ? QColor(Qt::transparent) : wash);
+        }
+        return;
+    }
     default:
         break;
     }
@@ -133,6 +160,24 @@ void CalmStyle::drawControl(ControlElement element, const QStyleOption* option, 
             button.icon = QIcon(button.icon.pixmap(
                 button.iconSize, painter->device()->devicePixelRatioF(), QIcon::Selected));
         QProxyStyle::drawControl(element, &button, painter, widget);
+        return;
+    }
+    if (element == CE_HeaderSection || element == CE_HeaderEmptyArea) {
+        painter->save();
+        painter->setPen(theme::hairline(option->palette));
+        painter->drawLine(option->rect.bottomLeft(), option->rect.bottomRight());
+        painter->restore();
+        return;
+    }
+    if (element == CE_HeaderLabel) {
+        const auto* header = qstyleoption_cast<const QStyleOptionHeader*>(option);
+        painter->save();
+        painter->setFont(theme::smallFont());
+        painter->setPen(theme::faint(option->palette));
+        painter->drawText(option->rect.adjusted(TableDelegate::paddingLeft - 4, 0,
+                                                4 - TableDelegate::paddingRight, 0),
+                          int(header->textAlignment) | Qt::AlignVCenter, header->text);
+        painter->restore();
         return;
     }
     if (element == CE_ProgressBarGroove || element == CE_ProgressBarContents) {
@@ -166,6 +211,72 @@ void CalmStyle::drawControl(ControlElement element, const QStyleOption* option, 
     QProxyStyle::drawControl(element, option, painter, widget);
 }
 
+void CalmStyle::drawComplexControl(ComplexControl control, const QStyleOptionComplex* option,
+                                   QPainter* painter, const QWidget* widget) const
+{
+    if (control != CC_ScrollBar) {
+        QProxyStyle::drawComplexControl(control, option, painter, widget);
+        return;
+    }
+    const QRect slider = subControlRect(CC_ScrollBar, option, SC_ScrollBarSlider, widget);
+    const bool isActive = option->state & (State_MouseOver | State_Sunken);
+    QColor ink = option->palette.color(QPalette::WindowText);
+    ink.setAlphaF(isActive ? 0.45f : 0.25f);
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(ink);
+    const QRectF handle = QRectF(slider).adjusted(2, 2, -2, -2);
+    const qreal radius = qMin(handle.width(), handle.height()) / 2;
+    painter->drawRoundedRect(handle, radius, radius);
+    painter->restore();
+}
+
+QRect CalmStyle::subControlRect(ComplexControl control, const QStyleOptionComplex* option,
+                                SubControl part, const QWidget* widget) const
+{
+    const auto* bar = qstyleoption_cast<const QStyleOptionSlider*>(option);
+    if (control != CC_ScrollBar || !bar)
+        return QProxyStyle::subControlRect(control, option, part, widget);
+    // No arrows: the whole length is groove.
+    const bool isUpright = bar->orientation == Qt::Vertical;
+    const int length = isUpright ? bar->rect.height() : bar->rect.width();
+    const int range = bar->maximum - bar->minimum;
+    int handle = length;
+    if (range > 0)
+        handle = qBound(qMin(32, length),
+                        int(qint64(length) * bar->pageStep / (range + bar->pageStep)), length);
+    const int start = sliderPositionFromValue(bar->minimum, bar->maximum, bar->sliderPosition,
+                                              length - handle, bar->upsideDown);
+    const auto along = [&](int from, int extent) {
+        return isUpright
+                   ? QRect(bar->rect.left(), bar->rect.top() + from, bar->rect.width(), extent)
+                   : QRect(bar->rect.left() + from, bar->rect.top(), extent, bar->rect.height());
+    };
+    switch (part) {
+    case SC_ScrollBarSlider:
+        return along(start, handle);
+    case SC_ScrollBarSubPage:
+        return along(0, start);
+    case SC_ScrollBarAddPage:
+        return along(start + handle, length - start - handle);
+    case SC_ScrollBarGroove:
+        return bar->rect;
+    default:
+        return {};
+    }
+}
+
+QRect CalmStyle::subElementRect(SubElement element, const QStyleOption* option,
+                                const QWidget* widget) const
+{
+    const QRect rect = QProxyStyle::subElementRect(element, option, widget);
+    if (element == SE_LineEditContents && qobject_cast<const QLineEdit*>(widget) &&
+        !qobject_cast<const QAbstractSpinBox*>(widget->parentWidget()))
+        return rect.adjusted(7, 0, -7, 0);
+    return rect;
+}
+
 int CalmStyle::pixelMetric(PixelMetric metric, const QStyleOption* option,
                            const QWidget* widget) const
 {
@@ -175,6 +286,8 @@ int CalmStyle::pixelMetric(PixelMetric metric, const QStyleOption* option,
         return 0;
     case PM_ButtonMargin:
         return 14;
+    case PM_ScrollBarExtent:
+        return scrollBarWidth;
     default:
         return QProxyStyle::pixelMetric(metric, option, widget);
     }
@@ -185,9 +298,9 @@ QSize CalmStyle::sizeFromContents(ContentsType type, const QStyleOption* option,
 {
     QSize result = QProxyStyle::sizeFromContents(type, option, size, widget);
     if (type == CT_PushButton)
-        result = QSize(result.width() + 8, qMax(result.height(), 34));
+        result = QSize(result.width() + 8, qMax(result.height(), fieldHeight));
     else if (type == CT_LineEdit || type == CT_ComboBox || type == CT_SpinBox)
-        result.setHeight(qMax(result.height(), 34));
+        result.setHeight(qMax(result.height(), fieldHeight));
     return result;
 }
 

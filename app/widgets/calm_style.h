@@ -5,12 +5,14 @@
 
 namespace dormouse::app {
 
-// Fusion with flat, rounded buttons, fields and progress bars, for desktops
+// Fusion with flat, rounded buttons, fields, bars and tables, for desktops
 // that bring no Qt style. A default button (QPushButton::isDefault, or the
 // property "prominent") is filled with the accent colour. Focus is always
 // visible: a ring in the accent colour.
 class CalmStyle : public QProxyStyle
 {
+    Q_OBJECT
+
 public:
     CalmStyle();
 
@@ -21,6 +23,12 @@ public:
                        const QWidget* widget) const override;
     void drawControl(ControlElement element, const QStyleOption* option, QPainter* painter,
                      const QWidget* widget) const override;
+    void drawComplexControl(ComplexControl control, const QStyleOptionComplex* option,
+                            QPainter* painter, const QWidget* widget) const override;
+    QRect subControlRect(ComplexControl control, const QStyleOptionComplex* option, SubControl part,
+                         const QWidget* widget) const override;
+    QRect subElementRect(SubElement element, const QStyleOption* option,
+                         const QWidget* widget) const override;
     int pixelMetric(PixelMetric metric, const QStyleOption* option,
                     const QWidget* widget) const override;
     QSize sizeFromContents(ContentsType type, const QStyleOption* option, const QSize& size,

@@ -67,7 +67,7 @@ void TextLabel::setTone(Tone tone)
 void TextLabel::changeEvent(QEvent* event)
 {
     QLabel::changeEvent(event);
-    if (event->type() == QEvent::ApplicationPaletteChange || event->type() == QEvent::ParentChange)
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::ParentChange)
         recolour();
 }
 
@@ -93,6 +93,12 @@ ElidedLabel::ElidedLabel(const QString& text, QWidget* parent) : QLabel(parent)
     setFullText(text);
 }
 
+void ElidedLabel::setQuiet()
+{
+    m_isQuiet = true;
+    setFont(theme::smallFont());
+}
+
 void ElidedLabel::setFullText(const QString& text)
 {
     setText(text);
@@ -113,9 +119,20 @@ QSize ElidedLabel::sizeHint() const
 void ElidedLabel::paintEvent(QPaintEvent*)
 {
     QPainter painter(this);
-    painter.setPen(palette().color(QPalette::WindowText));
-    painter.drawText(rect(), int(Qt::AlignVCenter | Qt::AlignLeft),
-                     fontMetrics().elidedText(text(), Qt::ElideMiddle, width()));
+    painter.setPen(m_isQuiet ? theme::faint(palette()) : palette().color(QPalette::WindowText));
+    const QRect room = contentsRect();
+    painter.drawText(room, int(Qt::AlignVCenter | Qt::AlignLeft),
+                     fontMetrics().elidedText(text(), Qt::ElideMiddle, room.width()));
+}
+
+Separator::Separator(QWidget* parent) : QWidget(parent)
+{
+    setFixedWidth(1);
+}
+
+void Separator::paintEvent(QPaintEvent*)
+{
+    QPainter(this).fillRect(rect(), theme::hairline(palette()));
 }
 
 ToneSign::ToneSign(int size, QWidget* parent) : QWidget(parent)
@@ -190,15 +207,19 @@ EmptyState::EmptyState(const QString& drawing, QWidget* parent)
     m_sign->setDrawing(drawing, Tone::Neutral);
     for (QLabel* label : {static_cast<QLabel*>(m_heading), static_cast<QLabel*>(m_sentence)})
         label->setAlignment(Qt::AlignHCenter);
-    m_sentence->setMaximumWidth(460);
-    m_sentence->setMinimumWidth(320);
+    // A fixed width, so that the height the words need is known.
+    m_sentence->setFixedWidth(460);
     m_button->setProperty("prominent", true);
     auto* column = new QVBoxLayout(this);
     column->setSpacing(10);
     column->addStretch(2);
     column->addWidget(m_sign, 0, Qt::AlignHCenter);
     column->addWidget(m_heading);
-    column->addWidget(m_sentence, 0, Qt::AlignHCenter);
+    auto* sentenceRow = new QHBoxLayout;
+    sentenceRow->addStretch(1);
+    sentenceRow->addWidget(m_sentence);
+    sentenceRow->addStretch(1);
+    column->addLayout(sentenceRow);
     column->addSpacing(6);
     column->addWidget(m_button, 0, Qt::AlignHCenter);
     column->addStretch(3);

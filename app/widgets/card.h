@@ -62,8 +62,25 @@ public:
     explicit ElidedLabel(const QString& text = {}, QWidget* parent = nullptr);
 
     void setFullText(const QString& text);
+    // Small and grey, for a second line.
+    void setQuiet();
     [[nodiscard]] QSize minimumSizeHint() const override;
     [[nodiscard]] QSize sizeHint() const override;
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+
+private:
+    bool m_isQuiet = false;
+};
+
+// A vertical hairline.
+class Separator : public QWidget
+{
+    Q_OBJECT
+
+public:
+    explicit Separator(QWidget* parent = nullptr);
 
 protected:
     void paintEvent(QPaintEvent* event) override;

@@ -190,7 +190,9 @@ QRectF DayStrip::cell(int index) const
 {
     const qreal step = qMin(18.0, qreal(width()) / dayCount);
     const qreal side = qMin(step - 3, qreal(height()));
-    return {index * step, (height() - side) / 2, side, side};
+    // Today ends at the right edge, where the eye looks first.
+    const qreal left = width() - step * dayCount;
+    return {left + index * step + 3, (height() - side) / 2, side, side};
 }
 
 void DayStrip::paintEvent(QPaintEvent*)

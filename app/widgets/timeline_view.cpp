@@ -59,8 +59,8 @@ public:
         const QRectF text = rect.adjusted(textLeft, 7, -12, -7);
         const QFontMetricsF metrics(font);
         painter->drawText(text, Qt::AlignTop | Qt::AlignLeft,
-                          metrics.elidedText(index.data(Qt::DisplayRole).toString(), Qt::ElideRight,
-                                             text.width()));
+                          metrics.elidedText(capitalised(index.data(Qt::DisplayRole).toString()),
+                                             Qt::ElideRight, text.width()));
         painter->setFont(theme::smallFont());
         painter->setPen(theme::faint(palette));
         const QFontMetricsF smallMetrics(theme::smallFont());
@@ -101,9 +101,9 @@ private:
         if (point.source == bus::RestorePointSource::LocalSnapshot)
             return point.isDurable ? TimelineView::tr("local snapshot")
                                    : TimelineView::tr("local snapshot, until a power cut");
-        QStringList parts{TimelineView::tr("backup, %1").arg(kindName(point.kind))};
+        QStringList parts{TimelineView::tr("%1 backup", "kind").arg(kindName(point.kind))};
         if (point.changedBytes > 0)
-            parts << TimelineView::tr("%1 read").arg(formatBytes(point.changedBytes));
+            parts << formatBytes(point.changedBytes);
         if (point.verification == bus::Verification::Good)
             parts << TimelineView::tr("verified");
         if (point.verification == bus::Verification::Damaged)

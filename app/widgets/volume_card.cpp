@@ -17,8 +17,7 @@
 namespace dormouse::app {
 
 VolumeCard::VolumeCard(QWidget* parent)
-    : Card(parent), m_sign(new ToneSign(28)), m_name(new ElidedLabel),
-      m_place(new TextLabel(TextLabel::Voice::Small)),
+    : Card(parent), m_sign(new ToneSign(28)), m_name(new ElidedLabel), m_place(new ElidedLabel),
       m_state(new TextLabel(TextLabel::Voice::Body)), m_body(new QWidget), m_facts(new QWidget),
       m_buttons(new QWidget), m_sentence(new TextLabel(TextLabel::Voice::Body)),
       m_error(new TextLabel(TextLabel::Voice::Body)),
@@ -43,6 +42,7 @@ VolumeCard::VolumeCard(QWidget* parent)
 void VolumeCard::build()
 {
     m_name->setFont(theme::headingFont());
+    m_place->setQuiet();
     m_state->setWordWrap(false);
     m_more->setIcon(icon(QStringLiteral("more")));
     m_more->setPopupMode(QToolButton::InstantPopup);
@@ -129,7 +129,7 @@ void VolumeCard::setVolume(const bus::VolumeInfo& volume, bool hasPlan, bool has
     else
         m_sign->setDrawing(QStringLiteral("drive"), Tone::Neutral);
     m_name->setFullText(name);
-    m_place->setText(describe(volume));
+    m_place->setFullText(describe(volume));
     m_state->setText(volume.isProtected ? stateName(volume.state) : QString());
     m_state->setTone(tone);
     m_state->setVisible(volume.isProtected);

@@ -39,7 +39,7 @@ private:
     bus::VolumeInfo m_volume;
     ToneSign* m_sign;
     ElidedLabel* m_name;
-    TextLabel* m_place;
+    ElidedLabel* m_place;
     TextLabel* m_state;
     QWidget* m_body;
     QWidget* m_facts;
