@@ -53,6 +53,15 @@ Card* factCard(const QString& caption, TextLabel* value, TextLabel* detail)
     return card;
 }
 
+void clear(QVBoxLayout* column)
+{
+    while (QLayoutItem* item = column->takeAt(0)) {
+        if (item->widget())
+            item->widget()->deleteLater();
+        delete item;
+    }
+}
+
 } // namespace
 
 OverviewPage::OverviewPage(HelperState* state, QWidget* parent)
@@ -61,7 +70,8 @@ OverviewPage::OverviewPage(HelperState* state, QWidget* parent)
       m_newestDetail(new TextLabel(TextLabel::Voice::Faint)),
       m_next(new TextLabel(TextLabel::Voice::Heading)),
       m_nextDetail(new TextLabel(TextLabel::Voice::Faint)), m_jobsCard(new Card),
-      m_plansCard(new Card), m_planRows(new QVBoxLayout)
+      m_volumesCard(new Card), m_volumeRows(new QVBoxLayout(m_volumesCard)), m_plansCard(new Card),
+      m_planRows(new QVBoxLayout)
 {
     content()->addWidget(m_banner);
     auto* facts = new QHBoxLayout;
@@ -74,6 +84,10 @@ OverviewPage::OverviewPage(HelperState* state, QWidget* parent)
     jobsColumn->setContentsMargins(20, 16, 20, 16);
     jobsColumn->addWidget(new JobList(state));
     content()->addWidget(m_jobsCard);
+
+    m_volumeRows->setContentsMargins(20, 16, 20, 16);
+    m_volumeRows->setSpacing(12);
+    content()->addWidget(m_volumesCard);
 
     auto* plansColumn = new QVBoxLayout(m_plansCard);
     plansColumn->setContentsMargins(20, 16, 20, 16);
@@ -94,11 +108,13 @@ OverviewPage::OverviewPage(HelperState* state, QWidget* parent)
 
     connect(m_banner, &Banner::buttonClicked, this, &OverviewPage::help);
     connect(state, &HelperState::healthChanged, this, &OverviewPage::refreshHealth);
+    connect(state, &HelperState::volumesChanged, this, &OverviewPage::refreshVolumes);
     connect(state, &HelperState::plansChanged, this, &OverviewPage::refreshPlans);
     connect(state, &HelperState::plansChanged, this, &OverviewPage::refreshHealth);
     connect(state, &HelperState::activityChanged, this, &OverviewPage::refreshPlans);
     connect(state, &HelperState::jobsChanged, this, &OverviewPage::refreshJobs);
     refreshHealth();
+    refreshVolumes();
     refreshPlans();
     refreshJobs();
 }
@@ -131,13 +147,30 @@ void OverviewPage::refreshHealth()
     m_nextDetail->setText(detail);
 }
 
+void OverviewPage::refreshVolumes()
+{
+    clear(m_volumeRows);
+    for (const bus::VolumeInfo& volume : state()->volumes()) {
+        if (!volume.isProtected)
+            continue;
+        auto* row = new QWidget;
+        auto* line = new QHBoxLayout(row);
+        line->setContentsMargins(0, 0, 0, 0);
+        line->setSpacing(14);
+        auto* sign = new ToneSign(22);
+        sign->setTone(toneOf(volume.state));
+        sign->setToolTip(stateName(volume.state));
+        line->addWidget(sign, 0, Qt::AlignTop);
+        line->addWidget(new ElidedLabel(displayName(volume)), 2);
+        line->addWidget(new TextLabel(TextLabel::Voice::Faint, volume.stateSentence), 5);
+        m_volumeRows->addWidget(row);
+    }
+    m_volumesCard->setVisible(m_volumeRows->count() > 0);
+}
+
 void OverviewPage::refreshPlans()
 {
-    while (QLayoutItem* item = m_planRows->takeAt(0)) {
-        if (item->widget())
-            item->widget()->deleteLater();
-        delete item;
-    }
+    clear(m_planRows);
     const QDateTime now = QDateTime::currentDateTime();
     for (const bus::PlanInfo& plan : state()->plans()) {
         auto* row = new QWidget;

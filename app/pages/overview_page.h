@@ -14,7 +14,7 @@ class JobList;
 class TextLabel;
 
 // Everything in one sentence, with the button that helps; the newest backup and
-// the next run; what is running; how the last month went for each plan.
+// the next run; what is running; how each volume stands; how the last month went for each plan.
 class OverviewPage : public Page
 {
     Q_OBJECT
@@ -24,6 +24,7 @@ public:
 
 private:
     void refreshHealth();
+    void refreshVolumes();
     void refreshPlans();
     void refreshJobs();
     void help(); // the banner's button
@@ -34,6 +35,8 @@ private:
     TextLabel* m_next;
     TextLabel* m_nextDetail;
     Card* m_jobsCard;
+    Card* m_volumesCard;
+    QVBoxLayout* m_volumeRows;
     Card* m_plansCard;
     QVBoxLayout* m_planRows;
 };

@@ -7,6 +7,7 @@
 #include <QAbstractItemView>
 #include <QAbstractSpinBox>
 #include <QComboBox>
+#include <QHeaderView>
 #include <QLineEdit>
 #include <QPainter>
 #include <QPushButton>
@@ -96,6 +97,8 @@ void CalmStyle::polish(QWidget* widget)
     QProxyStyle::polish(widget);
     if (qobject_cast<QPushButton*>(widget) || qobject_cast<QScrollBar*>(widget))
         widget->setAttribute(Qt::WA_Hover);
+    if (auto* header = qobject_cast<QHeaderView*>(widget))
+        header->viewport()->setAutoFillBackground(false); // the card shows through
     // Fields beside buttons are as high as they are, also where room is short.
     const bool isField = (qobject_cast<QLineEdit*>(widget) &&
                           !qobject_cast<QAbstractSpinBox*>(widget->parentWidget()) &&
@@ -174,7 +177,7 @@ void CalmStyle::drawControl(ControlElement element, const QStyleOption* option, 
         painter->save();
         painter->setFont(theme::smallFont());
         painter->setPen(theme::faint(option->palette));
-        painter->drawText(option->rect.adjusted(TableDelegate::paddingLeft - 4, 0,
+        painter->drawText(option->rect.adjusted(TableDelegate::paddingLeft - 2, 0,
                                                 4 - TableDelegate::paddingRight, 0),
                           int(header->textAlignment) | Qt::AlignVCenter, header->text);
         painter->restore();

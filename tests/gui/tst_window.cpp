@@ -16,6 +16,7 @@
 #include <QAbstractItemView>
 #include <QApplication>
 #include <QCheckBox>
+#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -275,7 +276,8 @@ private slots:
             const bool isControl = qobject_cast<QAbstractButton*>(widget) ||
                                    qobject_cast<QLineEdit*>(widget) ||
                                    qobject_cast<QAbstractItemView*>(widget);
-            if (!isControl || !widget->isVisible() ||
+            // A header that sorts nothing is no control.
+            if (!isControl || qobject_cast<QHeaderView*>(widget) || !widget->isVisible() ||
                 widget->objectName().startsWith(QLatin1String("qt_")))
                 continue;
             const QString what = QStringLiteral("%1 \"%2\"")
