@@ -36,7 +36,7 @@ QList<DayOutcome> dayHistory(const bus::PlanInfo& plan, const bus::ActivityEntry
                                              entry.outcome == bus::Outcome::Interrupted))
             day = DayOutcome::Failed;
     }
-    if (!plan.isEnabled || plan.pausedUntil > now.toSecsSinceEpoch())
+    if (!plan.isEnabled)
         return days;
     const bool isDueDaily =
         plan.rhythm.kind == bus::RhythmKind::Every || plan.rhythm.kind == bus::RhythmKind::Daily;
@@ -46,7 +46,8 @@ QList<DayOutcome> dayHistory(const bus::PlanInfo& plan, const bus::ActivityEntry
     }
     // Today's slot is missed when the next run should have begun a while ago.
     constexpr qint64 graceSeconds = 15 * 60;
-    if (days.last() == DayOutcome::Idle && plan.nextRunTime > 0 &&
+    const bool isPaused = plan.pausedUntil > now.toSecsSinceEpoch();
+    if (days.last() == DayOutcome::Idle && !isPaused && plan.nextRunTime > 0 &&
         plan.nextRunTime + graceSeconds < now.toSecsSinceEpoch())
         days.last() = DayOutcome::Overdue;
     return days;

@@ -18,7 +18,8 @@ enum class DayOutcome {
 
 // The last `dayCount` days of a plan, the last one being now's. A day without
 // runs counts as overdue only if the plan was due that day (its rhythm is daily
-// or tighter, or its slot is past), was running before, and is not paused.
+// or tighter, or its slot is past) and was running before; today not while it is
+// paused.
 [[nodiscard]] QList<DayOutcome> dayHistory(const bus::PlanInfo& plan,
                                            const bus::ActivityEntryList& activity,
                                            const QDateTime& now, int dayCount = 30);

@@ -160,7 +160,7 @@ void OverviewPage::refreshVolumes()
         auto* sign = new ToneSign(22);
         sign->setTone(toneOf(volume.state));
         sign->setToolTip(stateName(volume.state));
-        line->addWidget(sign, 0, Qt::AlignTop);
+        line->addWidget(sign, 0, Qt::AlignVCenter);
         line->addWidget(new ElidedLabel(displayName(volume)), 2);
         line->addWidget(new TextLabel(TextLabel::Voice::Faint, volume.stateSentence), 5);
         m_volumeRows->addWidget(row);
