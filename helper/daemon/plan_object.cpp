@@ -40,21 +40,23 @@ void PlanObject::Update(const QString& name, const QStringList& volumeIds,
                         bool enabled)
 {
     // Keeping fewer deletes backups, with the next run: as dangerous as deleting
-    // them by hand. The same for moving the plan away from what it kept.
-    const bool keepsLess = keepLast != 0 && (m_info.keepLast == 0 || keepLast < m_info.keepLast);
+    // them by hand.
+    const auto keepsLess = [keepLast](quint32 before) {
+        return keepLast != 0 && (before == 0 || keepLast < before);
+    };
+    const bool isDeleting = keepsLess(m_info.keepLast);
     m_daemon.gate().serve(
         context(),
-        [=, &daemon = m_daemon, id = m_info.id,
-         keptBefore = m_info.keepLast](const Caller&) -> BusResult<CallAnswer> {
+        [=, &daemon = m_daemon, id = m_info.id](const Caller&) -> BusResult<CallAnswer> {
             auto settings = checkedPlan(name, volumeIds, repositoryId, rhythm, keepLast);
             if (!settings)
                 return tl::unexpected(settings.error());
             settings->isEnabled = enabled;
-            // What the caller was asked for was judged by what we knew then.
+            // What the caller was authorised for was judged by what we knew then.
             const auto now = daemon.service().planRow(id.toStdString());
             if (!now)
                 return tl::unexpected(now.error());
-            if (now->keepLast != keptBefore)
+            if (!isDeleting && keepsLess(now->keepLast))
                 return busFail("Busy", tr("The plan was changed by somebody else meanwhile. "
                                           "Look at it again."));
             const auto done = daemon.service().updatePlan(id.toStdString(), *settings);
@@ -65,7 +67,7 @@ void PlanObject::Update(const QString& name, const QStringList& volumeIds,
                 return QVariantList{};
             });
         },
-        keepsLess ? Access::Delete : Access::Look);
+        isDeleting ? Access::Delete : Access::Look);
 }
 
 void PlanObject::Pause(qlonglong until)
