@@ -29,8 +29,10 @@ void copyExtended(int sourceFd, int targetFd, std::string& problems)
     for (ssize_t at = 0; at < got;) {
         const std::string name(names.data() + at);
         at += static_cast<ssize_t>(name.size()) + 1;
-        // Not ours to see without rights, so not ours to bring.
-        if (::geteuid() != 0 && name.starts_with("trusted."))
+        // Not ours to see without rights, so not ours to bring. And how XFS keeps
+        // access lists: they come as system.posix_acl_*, which every target knows.
+        if ((::geteuid() != 0 && name.starts_with("trusted.")) ||
+            name.starts_with("trusted.SGI_ACL_"))
             continue;
         const ssize_t bytes = ::fgetxattr(sourceFd, name.c_str(), nullptr, 0);
         std::vector<char> value(bytes > 0 ? static_cast<std::size_t>(bytes) : 0);

@@ -415,8 +415,9 @@ void TreeRestore::except(const std::string& path, const std::string& sentence)
 void TreeRestore::addProgress(std::uint64_t bytes)
 {
     m_doneBytes += bytes;
+    // More than planned is copied where hard links cannot be made.
     if (m_options.progress && bytes != 0)
-        m_options.progress(m_doneBytes, m_totalBytes);
+        m_options.progress(std::min(m_doneBytes, m_totalBytes), m_totalBytes);
 }
 
 } // namespace dormouse

@@ -240,8 +240,16 @@ Result<AttachedRow> findAttached(const EngineContext& context, Catalog& catalog,
     auto status = (*module)->find(*id);
     if (!status)
         return tl::unexpected(status.error());
-    if (!*status || (*status)->state == VolumeState::Gone)
-        return fail(Error::Code::Gone, nameOf(*row) + " is not connected");
+    if (!*status || (*status)->state == VolumeState::Gone) {
+        // Plugged in since: what was written meanwhile makes it unverified, if it was.
+        if (const auto attached = attachVolume(context, *row); !attached)
+            return addContext(attached.error(), nameOf(*row));
+        status = (*module)->find(*id);
+        if (!status)
+            return tl::unexpected(status.error());
+        if (!*status)
+            return fail(Error::Code::Gone, nameOf(*row) + " is not connected");
+    }
     if ((*status)->state == VolumeState::Failed)
         return fail(Error::Code::Unverified, "recording " + nameOf(*row) + " has failed (" +
                                                  (*status)->reason + "); protect the volume anew");

@@ -119,7 +119,8 @@ struct AttachedRow
     VolumeStatus status;
 };
 
-/// Gone: not connected, or not attached. Unverified: recording failed for good.
+/// Attaches it first if it is connected but not attached. NotFound: not
+/// protected, or not connected. Unverified: recording failed for good.
 [[nodiscard]] Result<AttachedRow> findAttached(const EngineContext& context, Catalog& catalog,
                                                const std::string& volumeId);
 
