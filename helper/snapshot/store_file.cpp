@@ -65,6 +65,19 @@ Result<void> setImmutable(int fd, bool isImmutable)
     return {};
 }
 
+/// Cuts what is not whole blocks of the store off both ends; false if none is left.
+bool alignToStoreBlocks(StorePiece& piece)
+{
+    constexpr std::uint64_t kBlock = DORMOUSE_STORE_BLOCK;
+    const std::uint64_t begin = (piece.extent.offsetBytes + kBlock - 1) / kBlock * kBlock;
+    const std::uint64_t end = piece.extent.endBytes() / kBlock * kBlock;
+    if (begin >= end)
+        return false;
+    piece.fileOffsetBytes += begin - piece.extent.offsetBytes;
+    piece.extent = {begin, end - begin};
+    return true;
+}
+
 /// The folder, which must be root's alone: who else could write into it could
 /// put something else where the store is expected.
 Result<UniqueFd> openFolder(int rootFd)
@@ -192,7 +205,15 @@ StoreFile::fill(std::uint64_t bytes, const std::stop_token& stop,
     return {};
 }
 
-Result<ExtentList> StoreFile::extents() const
+ExtentList extentsOf(const std::vector<StorePiece>& pieces)
+{
+    ExtentList extents;
+    for (const StorePiece& piece : pieces)
+        extents.push_back(piece.extent);
+    return extents;
+}
+
+Result<std::vector<StorePiece>> StoreFile::pieces() const
 {
     struct fsxattr attributes
     {
@@ -205,7 +226,7 @@ Result<ExtentList> StoreFile::extents() const
     constexpr std::uint32_t kCount = 256;
     std::vector<std::uint8_t> memory(sizeof(struct fiemap) + kCount * sizeof(fiemap_extent));
     auto* map = reinterpret_cast<struct fiemap*>(memory.data());
-    ExtentList extents;
+    std::vector<StorePiece> pieces;
     std::uint64_t logicalBytes = 0;
     for (bool isLast = false; !isLast;) {
         std::memset(memory.data(), 0, memory.size());
@@ -224,24 +245,24 @@ Result<ExtentList> StoreFile::extents() const
                 return fail(Error::Code::Unsupported,
                             "the file system does not give the store blocks of its own that stay "
                             "where they are");
-            if (one.fe_logical != logicalBytes ||
-                (one.fe_physical | one.fe_length) % DORMOUSE_STORE_BLOCK != 0)
+            if (one.fe_logical != logicalBytes || one.fe_physical % DORMOUSE_SECTOR_BYTES != 0)
                 return fail(Error::Code::Unsupported,
-                            "the file system does not give the store whole, aligned blocks");
-            logicalBytes += one.fe_length;
-            if (!extents.empty() && extents.back().endBytes() == one.fe_physical)
-                extents.back().lengthBytes += one.fe_length;
+                            "the file system does not give the store whole blocks");
+            if (!pieces.empty() && pieces.back().extent.endBytes() == one.fe_physical)
+                pieces.back().extent.lengthBytes += one.fe_length;
             else
-                extents.push_back({one.fe_physical, one.fe_length});
+                pieces.push_back({logicalBytes, {one.fe_physical, one.fe_length}});
+            logicalBytes += one.fe_length;
         }
     }
-    if (extents.empty() || extents.size() > DORMOUSE_MAX_EXTENTS)
+    std::erase_if(pieces, [](StorePiece& piece) { return !alignToStoreBlocks(piece); });
+    if (pieces.empty() || pieces.size() > DORMOUSE_MAX_EXTENTS)
         return fail(Error::Code::Unsupported,
                     "free space is too scattered for a store; make more room on the volume");
-    return extents;
+    return pieces;
 }
 
-Result<void> StoreFile::writeProofs(const ExtentList& extents, const Id128& volumeId,
+Result<void> StoreFile::writeProofs(const std::vector<StorePiece>& pieces, const Id128& volumeId,
                                     ByteView nonce) const
 {
     const auto block = zeroBuffer(DORMOUSE_STORE_BLOCK);
@@ -249,14 +270,13 @@ Result<void> StoreFile::writeProofs(const ExtentList& extents, const Id128& volu
     std::memcpy(proof.magic, "DORMPRUF", sizeof(proof.magic));
     std::copy(nonce.begin(), nonce.end(), proof.nonce);
     std::copy(volumeId.bytes.begin(), volumeId.bytes.end(), proof.volume_id);
-    std::uint64_t logicalBytes = 0;
-    for (std::size_t i = 0; i < extents.size(); ++i) {
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
         proof.index = htole32(static_cast<std::uint32_t>(i));
         std::memcpy(block.get(), &proof, sizeof(proof));
-        const auto done = writeAt(m_file.get(), block.get(), DORMOUSE_STORE_BLOCK, logicalBytes);
+        const auto done =
+            writeAt(m_file.get(), block.get(), DORMOUSE_STORE_BLOCK, pieces[i].fileOffsetBytes);
         if (!done)
             return done;
-        logicalBytes += extents[i].lengthBytes;
     }
     if (::fsync(m_file.get()) != 0)
         return failErrno("writing the store");

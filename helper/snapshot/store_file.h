@@ -24,6 +24,17 @@ inline constexpr char kStoreFolder[] = ".dormouse";
 inline constexpr char kStoreFile[] = "store";
 inline constexpr char kStorePath[] = ".dormouse/store";
 
+/// A part of the file that lies in one piece on the device.
+struct StorePiece
+{
+    std::uint64_t fileOffsetBytes = 0;
+    Extent extent; ///< whole store blocks
+
+    friend bool operator==(const StorePiece&, const StorePiece&) = default;
+};
+
+[[nodiscard]] ExtentList extentsOf(const std::vector<StorePiece>& pieces);
+
 class StoreFile
 {
 public:
@@ -45,11 +56,13 @@ public:
          const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
 
     /// Where it lies on the device, in file order. Refuses what cannot be pinned.
-    [[nodiscard]] Result<ExtentList> extents() const;
+    /// On a file system with smaller blocks than the store's, the edges of pieces
+    /// that are not aligned are left unused.
+    [[nodiscard]] Result<std::vector<StorePiece>> pieces() const;
 
-    /// A proof record at the start of each extent, durably.
-    [[nodiscard]] Result<void> writeProofs(const ExtentList& extents, const Id128& volumeId,
-                                           ByteView nonce) const;
+    /// A proof record at the start of each piece, durably.
+    [[nodiscard]] Result<void> writeProofs(const std::vector<StorePiece>& pieces,
+                                           const Id128& volumeId, ByteView nonce) const;
 
     [[nodiscard]] Result<void> makeImmutable() const;
 

@@ -101,32 +101,33 @@ Result<CreatedStore> createStore(const Module& module, const ProbedVolume& volum
         return tl::unexpected(file.error());
     if (const auto done = file->fill(*bytes, options.stop, options.progress); !done)
         return tl::unexpected(done.error());
-    const auto extents = file->extents();
-    if (!extents)
-        return tl::unexpected(extents.error());
+    const auto pieces = file->pieces();
+    if (!pieces)
+        return tl::unexpected(pieces.error());
 
     CreateRequest request;
     request.deviceFd = device->get();
     request.volumeId = options.volumeId;
     request.fsType = volume.fsType;
-    request.extents = *extents;
+    request.extents = extentsOf(*pieces);
     randomBytes(request.nonce);
-    auto done = file->writeProofs(*extents, options.volumeId, request.nonce);
+    auto done = file->writeProofs(*pieces, options.volumeId, request.nonce);
     if (done)
         done = file->makeImmutable();
     if (done)
         done = file->settle();
     if (!done)
         return tl::unexpected(done.error());
-    const auto again = file->extents();
-    if (!again || *again != *extents)
+    const auto again = file->pieces();
+    if (!again || *again != *pieces)
         return fail(Error::Code::Unsupported, "the file system moved the store while it was made");
 
     auto attached = module.create(request);
     if (!attached)
         return tl::unexpected(attached.error());
     file->keep();
-    return CreatedStore{std::move(*attached), kStorePath, mergeExtents(*extents), *bytes};
+    const ExtentList extents = mergeExtents(std::move(request.extents));
+    return CreatedStore{std::move(*attached), kStorePath, extents, totalBytes(extents)};
 }
 
 Result<ExtentList> findStore(const ProbedVolume& volume)
@@ -137,10 +138,10 @@ Result<ExtentList> findStore(const ProbedVolume& volume)
     const auto file = StoreFile::openExisting(mount->get());
     if (!file)
         return tl::unexpected(file.error());
-    auto extents = file->extents();
-    if (!extents)
-        return extents;
-    return mergeExtents(std::move(*extents));
+    const auto pieces = file->pieces();
+    if (!pieces)
+        return tl::unexpected(pieces.error());
+    return mergeExtents(extentsOf(*pieces));
 }
 
 Result<void> removeStore(const ProbedVolume& volume)
