@@ -1,135 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
-/* /dev/dormouse-control: ioctls, events, and a status for people. */
+/* /dev/dormouse-control: ioctls, and a status for people. */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
-#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include "volume.h"
 
-#define EVENT_QUEUE 64
-
 static DEFINE_MUTEX(control_mutex);
-
-struct control_file {
-	struct list_head link; /* files_lock */
-	wait_queue_head_t wait;
-	struct dormouse_event events[EVENT_QUEUE]; /* files_lock; a ring */
-	u32 first, nr;
-	bool lost;
-};
-
-static LIST_HEAD(files);
-static DEFINE_SPINLOCK(files_lock);
-
-/* Any context. */
-void event_post(struct volume *v, u32 type, u64 value, const char *reason)
-{
-	struct control_file *file;
-	unsigned long flags;
-
-	spin_lock_irqsave(&files_lock, flags);
-	list_for_each_entry(file, &files, link) {
-		struct dormouse_event *event;
-
-		if (file->nr == EVENT_QUEUE) {
-			file->first = (file->first + 1) % EVENT_QUEUE;
-			file->nr--;
-			file->lost = true;
-		}
-		event = &file->events[(file->first + file->nr++) % EVENT_QUEUE];
-		memset(event, 0, sizeof(*event));
-		event->size = sizeof(*event);
-		event->type = type;
-		event->handle = v->handle;
-		event->value = value;
-		event->time_ns = ktime_get_real_ns();
-		memcpy(event->volume_id, v->id, 16);
-		strscpy(event->reason, reason, sizeof(event->reason));
-		wake_up_interruptible(&file->wait);
-	}
-	spin_unlock_irqrestore(&files_lock, flags);
-}
-
-static int control_open(struct inode *inode, struct file *filp)
-{
-	struct control_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
-
-	if (!file)
-		return -ENOMEM;
-	init_waitqueue_head(&file->wait);
-	filp->private_data = file;
-	spin_lock_irq(&files_lock);
-	list_add_tail(&file->link, &files);
-	spin_unlock_irq(&files_lock);
-	return 0;
-}
-
-static int control_release(struct inode *inode, struct file *filp)
-{
-	struct control_file *file = filp->private_data;
-
-	spin_lock_irq(&files_lock);
-	list_del(&file->link);
-	spin_unlock_irq(&files_lock);
-	kfree(file);
-	return 0;
-}
-
-static bool take_event(struct control_file *file, struct dormouse_event *event)
-{
-	bool taken = false;
-
-	spin_lock_irq(&files_lock);
-	if (file->nr) {
-		*event = file->events[file->first];
-		if (file->lost)
-			event->flags |= DORMOUSE_EVENT_LOST;
-		file->lost = false;
-		file->first = (file->first + 1) % EVENT_QUEUE;
-		file->nr--;
-		taken = true;
-	}
-	spin_unlock_irq(&files_lock);
-	return taken;
-}
-
-static ssize_t control_read(struct file *filp, char __user *to, size_t length, loff_t *at)
-{
-	struct control_file *file = filp->private_data;
-	struct dormouse_event event;
-	size_t done = 0;
-
-	if (length < sizeof(event))
-		return -EINVAL;
-	while (length - done >= sizeof(event)) {
-		if (!take_event(file, &event)) {
-			if (done)
-				break;
-			if (filp->f_flags & O_NONBLOCK)
-				return -EAGAIN;
-			if (wait_event_interruptible(file->wait, READ_ONCE(file->nr)))
-				return -ERESTARTSYS;
-			continue;
-		}
-		if (copy_to_user(to + done, &event, sizeof(event)))
-			return done ? done : -EFAULT;
-		done += sizeof(event);
-	}
-	return done;
-}
-
-static __poll_t control_poll(struct file *filp, poll_table *table)
-{
-	struct control_file *file = filp->private_data;
-
-	poll_wait(filp, &file->wait, table);
-	return READ_ONCE(file->nr) ? EPOLLIN | EPOLLRDNORM : 0;
-}
 
 static u32 state_of(struct volume *v)
 {
@@ -599,10 +479,10 @@ static long control_ioctl(struct file *filp, unsigned int cmd, unsigned long add
 
 static const struct file_operations control_fops = {
 	.owner = THIS_MODULE,
-	.open = control_open,
-	.release = control_release,
-	.read = control_read,
-	.poll = control_poll,
+	.open = events_open,
+	.release = events_release,
+	.read = events_read,
+	.poll = events_poll,
 	.unlocked_ioctl = control_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,

@@ -263,8 +263,14 @@ void hook_exit(void);
 /* Counts the bio in flight and interposes its completion; may sleep. */
 void hook_count(struct volume *v, struct bio *bio);
 
-/* control.c */
+/* events.c: event_post() from any context; the rest is the control device's. */
+int events_open(struct inode *inode, struct file *filp);
+int events_release(struct inode *inode, struct file *filp);
+ssize_t events_read(struct file *filp, char __user *to, size_t length, loff_t *at);
+__poll_t events_poll(struct file *filp, struct poll_table_struct *table);
 void event_post(struct volume *v, u32 type, u64 value, const char *reason);
+
+/* control.c */
 int control_init(void);
 void control_exit(void);
 
