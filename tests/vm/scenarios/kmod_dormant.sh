@@ -11,7 +11,7 @@ kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 load_module
 volume=$(disk volume)
 modprobe "$fs"
-[ "$fs" = ext4 ] && mkfs.ext4 -q "$volume"
+[ "$fs" = ext4 ] && mkfs.ext4 -q -b 4096 "$volume"
 [ "$fs" = xfs ] && mkfs.xfs -q "$volume"
 mkdir -p /v /ref
 mount -t tmpfs tmpfs /ref

@@ -13,7 +13,7 @@ mkdir -p /v /notes
 
 before() {
     load_module
-    [ "$fs" = ext4 ] && mkfs.ext4 -q "$volume"
+    [ "$fs" = ext4 ] && mkfs.ext4 -q -b 4096 "$volume"
     [ "$fs" = xfs ] && mkfs.xfs -q "$volume"
     mkfs.ext4 -q "$notes"
     mount "$notes" /notes
