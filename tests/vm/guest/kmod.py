@@ -245,10 +245,10 @@ def fuzz(seconds, seed):
 def main(verb, *args):
     if verb == "create":
         v = create(args[0], args[1], int(args[2]), args[3])
-        print(v[12])
+        print(v[11])
     elif verb == "recover":
         v = recover(args[0], args[1], int(args[2]), int(args[3]) if len(args) > 3 else 0)
-        print(v[12], ["?", "active", "dormant", "unverified"][v[13]])
+        print(v[11], ["?", "active", "dormant", "unverified"][v[12]])
     elif verb == "status":
         for key, value in status(int(args[0])).items():
             print(key, value)
@@ -295,3 +295,6 @@ if __name__ == "__main__":
     except Failed as failure:
         print(f"kmod.py: {failure}", file=sys.stderr)
         sys.exit(1)
+    except Exception as error:  # a mistake of the caller's or ours proves nothing
+        print(f"kmod.py: {error!r}", file=sys.stderr)
+        sys.exit(127)
