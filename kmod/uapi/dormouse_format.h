@@ -102,7 +102,7 @@ struct dormouse_disk_sentinel {
 	__le64 next_offset; /* XFS: where the log goes on; else zero */
 	__le32 next_length; /* XFS: 512; else zero */
 	__le32 next_crc;
-	__le64 digest; /* FNV-1a-64 of the content(s), beside the CRC: rule S3 */
+	__le64 digest; /* FNV-1a-64 of the content, beside the CRC */
 };
 
 /* SENTINEL payload: le32 count, le32 zero, then entries, newest last. */
