@@ -62,6 +62,42 @@ Result<void> recordStart(Catalog& catalog, const std::string& volumeId, const Id
     return catalog.recordEpoch({volumeId, epochId.hex(), {}, 0, nowMs});
 }
 
+// Somebody wrote while nothing recorded it: a new history begins, and a void set
+// says where the old one ends, so that the next backup compares and tells why.
+Result<void> renew(const EngineContext& context, Catalog& catalog, VolumeRow row,
+                   const ProbedVolume& volume, const std::string& reason)
+{
+    const auto id = parseId(row.volumeId);
+    const auto epochs = catalog.epochs(row.volumeId, 1);
+    if (!id || !epochs)
+        return tl::unexpected(id ? epochs.error() : id.error());
+    StoreSetupOptions options;
+    options.volumeId = *id;
+    options.storeBytes = totalBytes(row.storeExtents);
+    const auto store = renewStore(*context.module, volume, options);
+    if (!store)
+        return addContext(store.error(), "recording cannot begin anew (" + reason + ")");
+    describe(row, volume);
+    row.superblockOffsetBytes = store->attached.superblockOffsetBytes;
+    row.superblockOffsetBBytes = store->attached.superblockOffsetBBytes;
+    row.storeExtents = store->extents;
+    const std::string startId = store->attached.openEpochId.hex();
+    const std::int64_t nowMs = context.clock->nowMs();
+    auto done = catalog.putVolume(row);
+    if (done && !epochs->empty())
+        done = catalog.storeChangeSet({row.volumeId,
+                                       epochs->front().epochId,
+                                       startId,
+                                       true,
+                                       "Recording was interrupted: " + reason + ".",
+                                       {},
+                                       nowMs});
+    if (done)
+        done = catalog.recordEpoch(
+            {row.volumeId, startId, epochs->empty() ? "" : epochs->front().epochId, 0, nowMs});
+    return done;
+}
+
 } // namespace
 
 Result<void> JobControl::checkStop() const
@@ -336,6 +372,8 @@ Result<void> attachVolume(const EngineContext& context, const VolumeRow& row)
             return failErrno("cannot open " + volume->devicePath);
         const auto attached = (*module)->attach(
             {device.get(), *id, row.fsType, row.superblockOffsetBytes, row.superblockOffsetBBytes});
+        if (!attached && attached.error().code == Error::Code::Unverified)
+            return renew(context, *catalog, row, *volume, attached.error().message);
         if (!attached)
             return addContext(attached.error(), volume->devicePath);
     }

@@ -98,7 +98,10 @@ private:
                                                                     const std::string& volumeId);
 
 /// Attaches a protected volume that is present but not attached, and takes over
-/// what the module then has. Fine if it is attached already.
+/// what the module then has. Fine if it is attached already. If somebody wrote
+/// while nothing recorded it, recording begins anew, which needs the volume
+/// mounted: the next backup compares. The volume's row (its superblock offsets)
+/// may change.
 [[nodiscard]] Result<void> attachVolume(const EngineContext& context, const VolumeRow& row);
 
 /// Drops transient snapshots that a killed helper left with the module, but for

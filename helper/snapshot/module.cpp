@@ -63,6 +63,8 @@ Failure withReason(const Error& error, const std::string& reason)
 Result<AttachedVolume> attachWith(const UniqueFd& fd, dormouse_attach& request)
 {
     const auto done = call(fd, DORMOUSE_IOC_ATTACH, &request, "cannot attach the volume");
+    if (!done && request.state == DORMOUSE_STATE_UNVERIFIED)
+        return fail(Error::Code::Unverified, textFrom(request.reason));
     if (!done)
         return withReason(done.error(), textFrom(request.reason));
     return AttachedVolume{request.handle,

@@ -168,6 +168,8 @@ public:
     [[nodiscard]] Result<ModuleInfo> info() const;
 
     [[nodiscard]] Result<AttachedVolume> create(const CreateRequest& request) const;
+    /// Unverified: somebody wrote while nobody recorded, the message says what is
+    /// known; the store was left alone (see renewStore()).
     [[nodiscard]] Result<AttachedVolume> attach(const AttachRequest& request) const;
     /// With `forget` the store is made invalid for good. Busy while exposed.
     [[nodiscard]] Result<void> detach(std::uint32_t handle, bool forget) const;

@@ -151,6 +151,25 @@ Result<StoreFile> StoreFile::openExisting(int rootFd)
     return store;
 }
 
+Result<StoreFile> StoreFile::reopen(int rootFd)
+{
+    UniqueFd root(::openat(rootFd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root)
+        return failErrno("opening the volume");
+    const auto existing = openExisting(rootFd);
+    if (!existing)
+        return tl::unexpected(existing.error());
+    if (const auto done = setImmutable(existing->m_file.get(), false); !done)
+        return tl::unexpected(done.error());
+    const auto folder = openFolder(rootFd);
+    if (!folder)
+        return tl::unexpected(folder.error());
+    UniqueFd file(::openat(folder->get(), kStoreFile, O_RDWR | O_NOFOLLOW | O_DIRECT | O_CLOEXEC));
+    if (!file)
+        return failErrno("opening the store");
+    return StoreFile(std::move(root), std::move(file));
+}
+
 Result<void> StoreFile::remove(int rootFd)
 {
     const auto folder = openFolder(rootFd);

@@ -42,6 +42,8 @@ public:
     [[nodiscard]] static Result<StoreFile> create(int rootFd);
     /// One that is there, to ask for its extents; it stays when this goes.
     [[nodiscard]] static Result<StoreFile> openExisting(int rootFd);
+    /// One that is there, to be proved again. Removed unless keep() is called.
+    [[nodiscard]] static Result<StoreFile> reopen(int rootFd);
     /// Takes away what an earlier store left. Fine if there is none.
     [[nodiscard]] static Result<void> remove(int rootFd);
 

@@ -69,6 +69,39 @@ Result<std::uint64_t> chooseBytes(const StoreSetupOptions& options, const Probed
     return bytes;
 }
 
+/// Proves the file's pieces and gives them to the module; keeps the file if that worked.
+Result<CreatedStore> handOver(const Module& module, const ProbedVolume& volume,
+                              const UniqueFd& device, const Id128& volumeId, StoreFile& file)
+{
+    const auto pieces = file.pieces();
+    if (!pieces)
+        return tl::unexpected(pieces.error());
+
+    CreateRequest request;
+    request.deviceFd = device.get();
+    request.volumeId = volumeId;
+    request.fsType = volume.fsType;
+    request.extents = extentsOf(*pieces);
+    randomBytes(request.nonce);
+    auto done = file.writeProofs(*pieces, volumeId, request.nonce);
+    if (done)
+        done = file.makeImmutable();
+    if (done)
+        done = file.settle();
+    if (!done)
+        return tl::unexpected(done.error());
+    const auto again = file.pieces();
+    if (!again || *again != *pieces)
+        return fail(Error::Code::Unsupported, "the file system moved the store while it was made");
+
+    auto attached = module.create(request);
+    if (!attached)
+        return tl::unexpected(attached.error());
+    file.keep();
+    const ExtentList extents = mergeExtents(std::move(request.extents));
+    return CreatedStore{std::move(*attached), kStorePath, extents, totalBytes(extents)};
+}
+
 } // namespace
 
 std::uint64_t suggestedStoreBytes(std::uint64_t volumeBytes, std::uint64_t freeBytes)
@@ -101,33 +134,26 @@ Result<CreatedStore> createStore(const Module& module, const ProbedVolume& volum
         return tl::unexpected(file.error());
     if (const auto done = file->fill(*bytes, options.stop, options.progress); !done)
         return tl::unexpected(done.error());
-    const auto pieces = file->pieces();
-    if (!pieces)
-        return tl::unexpected(pieces.error());
+    return handOver(module, volume, *device, options.volumeId, *file);
+}
 
-    CreateRequest request;
-    request.deviceFd = device->get();
-    request.volumeId = options.volumeId;
-    request.fsType = volume.fsType;
-    request.extents = extentsOf(*pieces);
-    randomBytes(request.nonce);
-    auto done = file->writeProofs(*pieces, options.volumeId, request.nonce);
-    if (done)
-        done = file->makeImmutable();
-    if (done)
-        done = file->settle();
-    if (!done)
-        return tl::unexpected(done.error());
-    const auto again = file->pieces();
-    if (!again || *again != *pieces)
-        return fail(Error::Code::Unsupported, "the file system moved the store while it was made");
-
-    auto attached = module.create(request);
-    if (!attached)
-        return tl::unexpected(attached.error());
-    file->keep();
-    const ExtentList extents = mergeExtents(std::move(request.extents));
-    return CreatedStore{std::move(*attached), kStorePath, extents, totalBytes(extents)};
+Result<CreatedStore> renewStore(const Module& module, const ProbedVolume& volume,
+                                const StoreSetupOptions& options)
+{
+    if (!volume.isProtectable())
+        return fail(Error::Code::Unsupported, volume.refusal);
+    const auto device = openDevice(volume);
+    if (!device)
+        return tl::unexpected(device.error());
+    const auto mount = mountVolume(volume);
+    if (!mount)
+        return tl::unexpected(mount.error());
+    auto file = StoreFile::reopen(mount->get());
+    if (!file && file.error().code == Error::Code::NotFound)
+        return createStore(module, volume, options);
+    if (!file)
+        return tl::unexpected(file.error());
+    return handOver(module, volume, *device, options.volumeId, *file);
 }
 
 Result<ExtentList> findStore(const ProbedVolume& volume)

@@ -50,6 +50,13 @@ struct CreatedStore
 [[nodiscard]] Result<CreatedStore> createStore(const Module& module, const ProbedVolume& volume,
                                                const StoreSetupOptions& options);
 
+/// Starts an existing store anew after attach() said Unverified: what is in it
+/// cannot be trusted, nor that its blocks are still its own, so the file system is
+/// asked again and everything is proved again. A store whose file is gone is made
+/// anew with `options.storeBytes`. The volume must be mounted for writing.
+[[nodiscard]] Result<CreatedStore> renewStore(const Module& module, const ProbedVolume& volume,
+                                              const StoreSetupOptions& options);
+
 /// Where an existing store lies, in normal form, when the catalog was lost. The
 /// volume must be mounted. NotFound if there is none.
 [[nodiscard]] Result<ExtentList> findStore(const ProbedVolume& volume);

@@ -13,8 +13,10 @@ state=/repository/state
 mount_all() {
     mount "$repository" /repository
     load_module
-    driver attach || die "attach"
+    # A volume that a stranger wrote to can begin anew only when it is mounted.
+    driver attach || say "not attached before it is mounted"
     mount "$data" /v || die "mount"
+    driver attach || die "attach"
     volume=$(cat /repository/volume)
 }
 
