@@ -10,8 +10,10 @@ kmod.py drop|expose|unexpose HANDLE EPOCH    expose prints the disk's path
 kmod.py epochs HANDLE                        one a line: number flags changed id
 kmod.py changes HANDLE EPOCH                 "offset length" a line
 kmod.py ack HANDLE EPOCH
-kmod.py covers HANDLE EPOCH BEFORE AFTER     is every difference of the two images in
-                                             the change map? prints both sizes
+kmod.py covers HANDLE EPOCH BEFORE AFTER [--drop]
+                                             is every difference of the two images in
+                                             the change map? prints both sizes; --drop
+                                             leaves out the extent of the first one
 kmod.py same HANDLE A B                      are two images equal outside the store?
 kmod.py fuzz SECONDS SEED                    junk to every call
 """
@@ -202,11 +204,11 @@ def differences(handle, a, b, piece=BLOCK):
     return found
 
 
-def covers(handle, epoch, before, after, drop=None):
+def covers(handle, epoch, before, after, drop=False):
     extents = changes(handle, epoch)
-    if drop is not None:
-        extents.pop(drop % len(extents))
     different = differences(handle, before, after)
+    if drop:
+        extents = [(o, n) for o, n in extents if not o <= different[0] < o + n]
     missing = [d for d in different if not any(o <= d < o + n for o, n in extents)]
     mapped = sum(n for _, n in extents)
     print(f"different {len(different) * BLOCK} mapped {mapped} missing {len(missing)}", *missing[:8])
@@ -275,8 +277,7 @@ def main(verb, *args):
     elif verb == "ack":
         call("ack", int(args[0]), int(args[1]))
     elif verb == "covers":
-        drop = int(args[4]) if len(args) > 4 else None
-        return 0 if covers(int(args[0]), int(args[1]), args[2], args[3], drop) else 1
+        return 0 if covers(int(args[0]), int(args[1]), args[2], args[3], "--drop" in args) else 1
     elif verb == "same":
         different = differences(int(args[0]), args[1], args[2])
         print(f"{len(different)} blocks differ", *different[:10])

@@ -81,7 +81,7 @@ after() {
         kmod covers "$handle" "$epoch" "$reference" "$volume"
     kmod covers "$handle" "$epoch" "$reference" "$volume"
     refute "$fs, $how: a map without one extent is found wanting" \
-        kmod covers "$handle" "$epoch" "$reference" "$volume" 0
+        kmod covers "$handle" "$epoch" "$reference" "$volume" --drop
 }
 
 $part
