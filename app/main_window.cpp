@@ -185,9 +185,7 @@ void MainWindow::stageChanged()
         break;
     case HelperState::Stage::NotAllowed:
         m_trouble->setText(tr("You may not look at the backups of this computer"),
-                           tr("The helper answers to the person who sits at the screen, and to "
-                              "administrators. Log in locally, or ask an administrator."),
-                           tr("Try again"));
+                           m_state->refusal(), tr("Try again"));
         break;
     case HelperState::Stage::Ready:
         break;

@@ -161,7 +161,7 @@ void HelperState::ask(List list)
         m_client->getManagerProperties(this, [this](const Answer<QVariantMap>& answer) {
             if (answer)
                 takeProperties(*answer);
-            concluded(Properties, true); // reading properties needs no authorisation
+            concluded(Properties); // reading properties needs no authorisation
         });
         break;
     case Volumes:
@@ -190,7 +190,7 @@ void HelperState::ask(List list)
                         askForSentence(job.path);
                 }
             }
-            concluded(Jobs, true);
+            concluded(Jobs);
         });
         break;
     case listCount:
@@ -203,14 +203,20 @@ void HelperState::answered(List list, const Answer<Value>& answer, Value& field)
 {
     if (answer)
         field = *answer;
-    concluded(list, answer || answer.error().kind != CallError::Kind::NotAuthorized);
+    const bool isRefused = !answer && answer.error().kind == CallError::Kind::NotAuthorized;
+    QString refusal;
+    if (isRefused)
+        refusal = answer.error().sentence.isEmpty() ? tr("You are not authorised to look.")
+                                                    : answer.error().sentence;
+    concluded(list, refusal);
 }
 
-void HelperState::concluded(List list, bool wasAllowed)
+void HelperState::concluded(List list, const QString& refusal)
 {
     Refresh& refresh = m_refresh[list];
     refresh.isAsking = false;
-    if (!wasAllowed) {
+    if (!refusal.isEmpty()) {
+        m_refusal = refusal;
         setStage(Stage::NotAllowed);
         return;
     }

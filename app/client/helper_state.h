@@ -31,6 +31,9 @@ public:
     [[nodiscard]] HelperClient* client() const { return m_client; }
     [[nodiscard]] Stage stage() const { return m_stage; }
 
+    // The helper's own sentence while the stage is NotAllowed.
+    [[nodiscard]] QString refusal() const { return m_refusal; }
+
     [[nodiscard]] const bus::HealthInfo& health() const { return m_health; }
     [[nodiscard]] bus::ModuleState moduleState() const { return m_moduleState; }
     [[nodiscard]] QString helperVersion() const { return m_helperVersion; }
@@ -84,7 +87,7 @@ private:
     void askStale();
     void ask(List list);
     template <typename Value> void answered(List list, const Answer<Value>& answer, Value& field);
-    void concluded(List list, bool wasAllowed);
+    void concluded(List list, const QString& refusal = {});
     void takeProperties(const QVariantMap& properties);
     void jobAdded(const JobStatus& job);
     void jobChanged(const QString& path, const QVariantMap& changed);
@@ -93,6 +96,7 @@ private:
 
     HelperClient* m_client;
     Stage m_stage = Stage::Connecting;
+    QString m_refusal;
     Refresh m_refresh[listCount];
     QTimer m_soon;
 
