@@ -84,9 +84,10 @@ enum dormouse_fs {
  *   caller *through the file* and made durable: the kernel reads it back from
  *   the device, so a wrong extent list can never reach the user's data.
  * without CREATE: recover the store whose first superblock copy is at
- *   `superblock_offset` (its extents are inside). volume_id must match. If the
- *   sentinels do not prove that nobody wrote meanwhile, the volume attaches
- *   unverified: open epoch's map is void and a new epoch (with VOID set) begins.
+ *   `superblock_offset` (its extents are inside). volume_id must match. If it is
+ *   not proved that nobody wrote meanwhile, -ESTALE with state = unverified and the
+ *   reason: nothing of ours is written, for the store's ground may be somebody
+ *   else's by now, and nothing is recorded until a new store is made.
  *
  * The descriptor may be closed afterwards: nothing is kept open.
  */
