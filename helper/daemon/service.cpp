@@ -89,8 +89,6 @@ void Service::recover()
             systemClock().nowMs(), "The helper or the machine stopped during this run.");
         cut && *cut > 0)
         logWarning("runs that were cut off: " + std::to_string(*cut));
-    if (const auto written = writeAttachConfig(); !written)
-        logError("cannot write the list for the next boot: " + written.error().message);
 
     attachAll();
     const auto session = engine();
@@ -114,6 +112,9 @@ void Service::attachAll()
         if (const auto attached = attachVolume(session->context, row); !attached)
             logInfo("volume " + row.volumeId + " is not attached: " + attached.error().message);
     }
+    // A store that had to be made anew may lie elsewhere.
+    if (const auto written = writeAttachConfig(); !written)
+        logError("cannot write the list for the next boot: " + written.error().message);
 }
 
 // Snapshots that a backup took belong to nobody once its helper is gone.
