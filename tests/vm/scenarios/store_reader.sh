@@ -12,7 +12,7 @@ load_module
 volume=$(disk volume)
 modprobe "$fs"
 case $fs in
-ext4) mkfs.ext4 -q "$volume" ;;
+ext4) mkfs.ext4 -q -b 4096 "$volume" ;;
 xfs) mkfs.xfs -q "$volume" ;;
 esac
 mkdir -p /v /ref
