@@ -152,10 +152,5 @@ check fourth
 check first
 prove "the repository is healthy" driver verify /repository
 
-driver plan both /repository 0 "$va"
-prove "XFS can be forgotten" driver forget "$vb"
-refute "its store is gone" test -e /v/b/.dormouse
-refute "ext4 cannot, while a plan names it" driver forget "$va"
-prove "XFS can be protected again" driver protect "$b" 64
 umount /v/a /v/b
 prove "the module can be unloaded" rmmod dormouse
