@@ -36,17 +36,18 @@
 #include <utility>
 #include <vector>
 
-namespace
-{
+namespace {
 
 constexpr size_t BlockBytes = 4096;
 constexpr uint64_t Magic = 0x3152574550524f44; // "DORPEWR1"
 
-struct alignas(BlockBytes) Block {
+struct alignas(BlockBytes) Block
+{
     std::array<uint64_t, BlockBytes / 8> words;
 };
 
-struct Progress {
+struct Progress
+{
     std::atomic<uint64_t> acknowledged;
     std::atomic<uint64_t> issued;
 };
@@ -76,7 +77,8 @@ void fill(Block& out, uint64_t sequence, uint64_t file, uint64_t block)
         out.words[i] = mix(sequence * 1000003 + file * 7919 + block * 31 + (i << 40));
 }
 
-struct File {
+struct File
+{
     std::string path;
     int fd = -1;
     uint64_t blocks = 0;
@@ -90,7 +92,9 @@ std::vector<File> openAll(char** paths, int count, int flags)
         file.fd = open(paths[i], flags | O_CLOEXEC, 0644);
         if (file.fd < 0)
             die(file.path);
-        struct stat status {};
+        struct stat status
+        {
+        };
         if (fstat(file.fd, &status) != 0)
             die(file.path);
         file.blocks = static_cast<uint64_t>(status.st_size) / BlockBytes;
@@ -107,7 +111,8 @@ uint64_t placeOf(uint64_t sequence, const std::vector<File>& files)
     return mix(round) % files.front().blocks;
 }
 
-struct Found {
+struct Found
+{
     bool consistent = true;
     uint64_t sequence = 0;
 };
@@ -121,8 +126,8 @@ Found examine(const std::vector<File>& files)
     for (size_t f = 0; f < files.size(); ++f) {
         seen[f].resize(files[f].blocks);
         for (uint64_t b = 0; b < files[f].blocks; ++b) {
-            if (pread(files[f].fd, &block, BlockBytes, static_cast<off_t>(b * BlockBytes))
-                != static_cast<ssize_t>(BlockBytes))
+            if (pread(files[f].fd, &block, BlockBytes, static_cast<off_t>(b * BlockBytes)) !=
+                static_cast<ssize_t>(BlockBytes))
                 die(files[f].path);
             Block expected{};
             fill(expected, block.words[1], f, b);
@@ -148,7 +153,9 @@ Found examine(const std::vector<File>& files)
                 continue;
             found.consistent = false;
             if (++shown <= 5)
-                std::fprintf(stderr, "%s: block %llu has write %llu, but write %llu is there and it should have %llu\n",
+                std::fprintf(stderr,
+                             "%s: block %llu has write %llu, but write %llu is there and it should "
+                             "have %llu\n",
                              files[f].path.c_str(), static_cast<unsigned long long>(b),
                              static_cast<unsigned long long>(seen[f][b]),
                              static_cast<unsigned long long>(found.sequence),
@@ -211,8 +218,8 @@ int run(char** arguments, int count)
         const uint64_t b = placeOf(s, files);
         fill(block, s, f, b);
         progress->issued = s;
-        if (pwrite(files[f].fd, &block, BlockBytes, static_cast<off_t>(b * BlockBytes))
-            != static_cast<ssize_t>(BlockBytes))
+        if (pwrite(files[f].fd, &block, BlockBytes, static_cast<off_t>(b * BlockBytes)) !=
+            static_cast<ssize_t>(BlockBytes))
             die(files[f].path);
         progress->acknowledged = s;
         if (pauseUs > 0)
@@ -267,7 +274,8 @@ int main(int argc, char** argv)
     }
     if (verb == "check" && argc > 2)
         return check(argv + 2, argc - 2);
-    std::fprintf(stderr, "usage: prefix_writer init MIB FILE... | run [--pause-us N] PROGRESS FILE... | "
-                         "progress PROGRESS | check [--min K] [--max K] FILE...\n");
+    std::fprintf(stderr,
+                 "usage: prefix_writer init MIB FILE... | run [--pause-us N] PROGRESS FILE... | "
+                 "progress PROGRESS | check [--min K] [--max K] FILE...\n");
     return 2;
 }
