@@ -15,6 +15,9 @@
 //   prefix_writer progress PROGRESS                print "acknowledged issued"
 //   prefix_writer check [--min K] [--max K] FILE...  print k; exit 1 if there is none
 //
+// FILE may be DEVICE@OFFSET+BYTES: a range of a block device, whose file system
+// knows nothing of the writes.
+//
 // PROGRESS is a small file (on a tmpfs) with the two counters: a snapshot taken
 // between two looks at it must show a k from the first look's acknowledged to the
 // second look's issued.
@@ -81,7 +84,13 @@ struct File
 {
     std::string path;
     int fd = -1;
+    uint64_t start = 0; // bytes into `path`
     uint64_t blocks = 0;
+
+    [[nodiscard]] off_t at(uint64_t block) const
+    {
+        return static_cast<off_t>(start + block * BlockBytes);
+    }
 };
 
 std::vector<File> openAll(char** paths, int count, int flags)
@@ -89,7 +98,13 @@ std::vector<File> openAll(char** paths, int count, int flags)
     std::vector<File> files;
     for (int i = 0; i < count; ++i) {
         File file{paths[i]};
-        file.fd = open(paths[i], flags | O_CLOEXEC, 0644);
+        unsigned long long start = 0;
+        unsigned long long bytes = 0;
+        const size_t at = file.path.rfind('@');
+        if (at != std::string::npos &&
+            std::sscanf(paths[i] + at, "@%llu+%llu", &start, &bytes) == 2)
+            file.path.resize(at);
+        file.fd = open(file.path.c_str(), flags | O_CLOEXEC, 0644);
         if (file.fd < 0)
             die(file.path);
         struct stat status
@@ -97,7 +112,8 @@ std::vector<File> openAll(char** paths, int count, int flags)
         };
         if (fstat(file.fd, &status) != 0)
             die(file.path);
-        file.blocks = static_cast<uint64_t>(status.st_size) / BlockBytes;
+        file.start = start;
+        file.blocks = (bytes > 0 ? bytes : static_cast<uint64_t>(status.st_size)) / BlockBytes;
         files.push_back(file);
     }
     return files;
@@ -126,7 +142,7 @@ Found examine(const std::vector<File>& files)
     for (size_t f = 0; f < files.size(); ++f) {
         seen[f].resize(files[f].blocks);
         for (uint64_t b = 0; b < files[f].blocks; ++b) {
-            if (pread(files[f].fd, &block, BlockBytes, static_cast<off_t>(b * BlockBytes)) !=
+            if (pread(files[f].fd, &block, BlockBytes, files[f].at(b)) !=
                 static_cast<ssize_t>(BlockBytes))
                 die(files[f].path);
             Block expected{};
@@ -218,7 +234,7 @@ int run(char** arguments, int count)
         const uint64_t b = placeOf(s, files);
         fill(block, s, f, b);
         progress->issued = s;
-        if (pwrite(files[f].fd, &block, BlockBytes, static_cast<off_t>(b * BlockBytes)) !=
+        if (pwrite(files[f].fd, &block, BlockBytes, files[f].at(b)) !=
             static_cast<ssize_t>(BlockBytes))
             die(files[f].path);
         progress->acknowledged = s;

@@ -3,7 +3,7 @@
 # The oracle's own proof: it accepts every true state and no other.
 set -euo pipefail
 tool=$1
-folder=$(mktemp -d ./prefix_writer.XXXXXX)
+folder=$(mktemp -d "$PWD/prefix_writer.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
@@ -26,6 +26,9 @@ expect_refusal() {
 expect_refusal --min $((state + 1)) a b
 expect_refusal --max $((state - 1)) a b
 expect_refusal b a
+cat a b >both
+[ "$("$tool" check both@0+1048576 both@1048576+1048576)" = "$state" ]
+expect_refusal both@4096+1048576 both@1048576+1048576
 
 cp a older
 "$tool" run progress a b &
