@@ -54,6 +54,17 @@ Result<void> callSystemd(const char* method, const std::string& session)
     return {};
 }
 
+// A unit that was started and is not loaded any more has ended: see CollectMode.
+bool hasEnded(const std::string& session)
+{
+    QDBusMessage call = QDBusMessage::createMethodCall(
+        QStringLiteral("org.freedesktop.systemd1"), QStringLiteral("/org/freedesktop/systemd1"),
+        QStringLiteral("org.freedesktop.systemd1.Manager"), QStringLiteral("GetUnit"));
+    call << QStringLiteral("dormouse-browse@%1.service").arg(QString::fromStdString(session));
+    const QDBusMessage reply = QDBusConnection::systemBus().call(call);
+    return reply.errorName() == QLatin1String("org.freedesktop.systemd1.NoSuchUnit");
+}
+
 bool hasEnded(pid_t child)
 {
     return ::waitpid(child, nullptr, WNOHANG) != 0; // ended just now, or long ago
@@ -286,7 +297,8 @@ Result<void> BrowseSessions::awaitAnswer(BrowseSession& session)
 {
     Result<std::optional<BrowseAnswer>> answer;
     const bool isThere = waitFor(kAnswerPatience, [&] {
-        const bool isOver = session.m_child > 0 && hasEnded(session.m_child);
+        const bool isOver = session.m_isUnit ? hasEnded(session.m_id.hex())
+                                             : session.m_child > 0 && hasEnded(session.m_child);
         answer = takeBrowseAnswer(session.m_id);
         if (isOver)
             session.m_child = -1;
@@ -294,9 +306,12 @@ Result<void> BrowseSessions::awaitAnswer(BrowseSession& session)
     });
     if (!answer)
         return tl::unexpected(answer.error());
-    if (!isThere || !*answer)
+    if (!isThere)
         return fail(Error::Code::Io, "The restore point could not be opened in time. Nothing was "
                                      "changed; try again.");
+    if (!*answer)
+        return fail(Error::Code::Io, "The restore point could not be opened: the program that shows "
+                                     "it ended. Nothing was changed; the system's journal says why.");
     if (!(*answer)->error.empty())
         return fail(Error::Code::Io, (*answer)->error);
     session.m_path = (*answer)->path;
