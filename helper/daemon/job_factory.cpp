@@ -25,7 +25,8 @@ QString tr(const char* text, int count = -1)
 
 QString sized(std::uint64_t bytes)
 {
-    return QLocale().formattedDataSize(static_cast<qint64>(bytes));
+    return QLocale().formattedDataSize(static_cast<qint64>(bytes), bytes < 1000000 ? 0 : 1,
+                                       QLocale::DataSizeSIFormat);
 }
 
 QString volumeClaim(const std::string& id)
@@ -79,9 +80,10 @@ JobResult backupDone(JobContext& job, const BackupReport& report)
     result.changedBytes = report.changedBytes();
     result.readBytes = report.readBytes();
     result.storedBytes = report.storedBytes();
+    const int count = static_cast<int>(report.volumes.size());
     result.sentence =
-        tr("Backed up %n volume(s): %1 changed, %2 read, %3 stored.",
-           static_cast<int>(report.volumes.size()))
+        (count == 1 ? tr("Backed up one volume: %1 changed, %2 read, %3 stored.")
+                    : tr("Backed up %n volumes: %1 changed, %2 read, %3 stored.", count))
             .arg(sized(result.changedBytes), sized(result.readBytes), sized(result.storedBytes))
             .toStdString();
     return result;
@@ -199,8 +201,9 @@ JobResult JobFactory::runBackup(JobContext& job, const PlanRow& plan,
             result.outcome = bus::Outcome::Skipped;
         return finish(std::move(result));
     }
-    // Whatever of ours announced itself there is dead: writers of one
-    // repository run one after the other, and this one has not begun.
+    // Whatever of ours announced itself there is dead: who writes to one
+    // repository holds it, and this one has not begun.
+    const auto hold = m_service.holdRepository(plan.repositoryId);
     if (const auto withdrawn = opened->repository->withdrawWriters(m_service.machineId());
         !withdrawn)
         return finish(failedJob(withdrawn.error()));
@@ -224,10 +227,6 @@ JobResult JobFactory::runBackup(JobContext& job, const PlanRow& plan,
     const auto deleted = applyRetention(session->context, plan, *opened->repository, quiet);
     if (!deleted)
         job.addLine("old backups could not be removed: " + deleted.error().message);
-    if (const auto rows = catalog->volumes()) {
-        for (const std::string& id : plan.volumeIds)
-            (void)catalog->pruneChangeSets(id, {});
-    }
     return finish(std::move(result));
 }
 
@@ -242,6 +241,8 @@ JobSpec JobFactory::verify(const RepositoryRow& repository)
         const auto opened = m_service.unlock(repository);
         if (!opened)
             return failedJob(opened.error());
+        // What is being cleaned up while we read would look like damage.
+        const auto hold = m_service.holdRepository(repository.repositoryId);
         const auto session = m_service.engine();
         VerifyJob work(session->context, opened->repository, VerifyScope::Everything);
         const auto report = work.run(controlOf(job));
@@ -250,8 +251,9 @@ JobSpec JobFactory::verify(const RepositoryRow& repository)
         JobResult result;
         result.readBytes = report->bytesChecked;
         if (report->isHealthy()) {
+            const int count = static_cast<int>(report->recordsChecked);
             result.sentence =
-                tr("All %n backup(s) are whole.", static_cast<int>(report->recordsChecked))
+                (count == 1 ? tr("The one backup is whole.") : tr("All %n backups are whole.", count))
                     .toStdString();
             return result;
         }

@@ -20,6 +20,7 @@
 #include "helper/snapshot/module.h"
 #include "helper/snapshot/volume_probe.h"
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -125,6 +126,11 @@ public:
     [[nodiscard]] BusResult<void> forgetRepository(const std::string& repositoryId);
     [[nodiscard]] BusResult<void> forgetBackup(const std::string& repositoryId,
                                                const std::string& recordId);
+    /// Held by whoever writes to a repository, removes from it or must not see it
+    /// change: jobs that claim it, and calls that are no jobs. Waits its turn.
+    [[nodiscard]] std::unique_lock<std::mutex> holdRepository(const std::string& repositoryId);
+    /// The same, for calls: nothing is held if a job has it.
+    [[nodiscard]] std::unique_lock<std::mutex> tryHoldRepository(const std::string& repositoryId);
     /// With the key that is kept for it.
     [[nodiscard]] Result<OpenedRepository> unlock(const RepositoryRow& row);
 
@@ -160,6 +166,7 @@ private:
     [[nodiscard]] Result<void> keepKey(const std::string& repositoryId, const Secret& key);
     [[nodiscard]] Result<Secret> keptKey(const std::string& repositoryId);
     void forgetKey(const std::string& repositoryId);
+    [[nodiscard]] std::mutex& mutexOf(const std::string& repositoryId);
     void releaseLeftovers(Catalog& catalog, const Module& module, const VolumeRow& row);
     /// Epoch ids of the snapshots that people asked for and that are not durable.
     [[nodiscard]] std::vector<std::string> keptSnapshots(Catalog& catalog,
@@ -172,6 +179,8 @@ private:
     std::string m_machineName;
     std::mutex m_devicesLock; // guards m_devices
     std::optional<std::vector<ProbedVolume>> m_devices;
+    std::mutex m_repositoriesLock; // guards the map, not what is in it
+    std::map<std::string, std::mutex> m_repositoryLocks;
 };
 
 /// Restore points that are local snapshots are named by their epoch's id.

@@ -188,6 +188,22 @@ void Service::forgetKey(const std::string& repositoryId)
         logError("a key could not be removed: " + removed.error().message);
 }
 
+std::mutex& Service::mutexOf(const std::string& repositoryId)
+{
+    const std::scoped_lock guard(m_repositoriesLock);
+    return m_repositoryLocks[repositoryId]; // stays where it is, and for good
+}
+
+std::unique_lock<std::mutex> Service::holdRepository(const std::string& repositoryId)
+{
+    return std::unique_lock(mutexOf(repositoryId));
+}
+
+std::unique_lock<std::mutex> Service::tryHoldRepository(const std::string& repositoryId)
+{
+    return {mutexOf(repositoryId), std::try_to_lock};
+}
+
 Result<OpenedRepository> Service::unlock(const RepositoryRow& row)
 {
     Unlock unlock;
@@ -374,9 +390,16 @@ BusResult<void> Service::forgetBackup(const std::string& repositoryId, const std
     const auto row = repositoryRow(repositoryId);
     if (!row)
         return tl::unexpected(row.error());
+    const auto hold = tryHoldRepository(repositoryId);
+    if (!hold.owns_lock())
+        return busFail("Busy", tr("A job is using this repository. Nothing was removed; try again "
+                                  "when it is done."));
     auto opened = unlock(*row);
     if (!opened)
         return busFail(opened.error());
+    // A clean-up that was killed would keep this one from giving room back.
+    if (const auto withdrawn = opened->repository->withdrawWriters(m_machineId); !withdrawn)
+        return busFail(withdrawn.error());
     const auto session = engine();
     const auto done = dormouse::forgetBackup(session->context, *opened->repository, recordId, {});
     if (!done)

@@ -49,9 +49,11 @@ std::vector<BackupRow> rowsOf(const BackupRecord& record, const std::string& rep
 }
 
 /// Room that comes back; that it cannot be done now is not a failure.
-Result<void> pruneRepository(Repository& repository, const JobControl& control)
+Result<void> pruneRepository(const EngineContext& context, Repository& repository,
+                             const JobControl& control)
 {
     PruneOptions options;
+    options.machineId = context.machineId; // so that its announcement can be withdrawn if we die
     options.stop = control.stop;
     const auto pruned = repository.prune(options);
     if (pruned)
@@ -219,7 +221,7 @@ Result<std::vector<std::string>> applyRetention(const EngineContext& context, co
         deleted.push_back(recordId);
     }
     if (!deleted.empty()) {
-        if (const auto pruned = pruneRepository(repository, control); !pruned)
+        if (const auto pruned = pruneRepository(context, repository, control); !pruned)
             return tl::unexpected(pruned.error());
     }
     return deleted;
@@ -234,7 +236,7 @@ Result<void> forgetBackup(const EngineContext& context, Repository& repository,
     control.report(JobPhase::CleaningUp);
     if (const auto removed = removeRecord(*catalog, repository, recordId); !removed)
         return removed;
-    return pruneRepository(repository, control);
+    return pruneRepository(context, repository, control);
 }
 
 } // namespace dormouse

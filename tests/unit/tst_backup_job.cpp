@@ -3,6 +3,7 @@
 #include "helper/engine/repository_jobs.h"
 #include "helper/repository/directory_backend.h"
 #include "tests/unit/image_snapshots.h"
+#include "tests/unit/repository_support.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -53,6 +54,7 @@ private slots:
     void cancellingLeavesNoRecordAndNoSnapshot();
     void unreadableSnapshotFailsTheBackup();
     void retentionDeletesOldestAndKeepsTheRestReadable();
+    void retentionKilledAnywhereKeepsNoBackupOut();
     void volumeThatIsNotAMultipleOfBlocksIsWhole();
 
 private:
@@ -402,6 +404,37 @@ void TestBackupJob::retentionDeletesOldestAndKeepsTheRestReadable()
     for (const BackupRecord& record : left->records)
         QVERIFY(restored(record.recordId.hex(), m_a).size() == 8 * kMiB);
     QVERIFY(m_repository->verify({VerifyScope::Everything, {}, {}})->isHealthy());
+}
+
+void TestBackupJob::retentionKilledAnywhereKeepsNoBackupOut()
+{
+    const auto start = std::make_shared<test::MemoryBackend>();
+    m_repository = Repository::create(start, {}).value().repository;
+    putRepositoryRow();
+    PlanRow plan = *m_catalog->plan("plan").value();
+    plan.repositoryId = m_repository->id().hex();
+    QVERIFY(m_catalog->putPlan(plan));
+    plan.keepLast = 1;
+    for (unsigned i = 0; i < 2; ++i) {
+        m_snapshots->write(m_a, i * kMiB, noise(2 * kMiB, 80 + i));
+        QVERIFY(backUp());
+    }
+    int killed = 0;
+    for (bool isWhole = false; !isWhole; ++killed) {
+        const auto backend = std::make_shared<test::MemoryBackend>(start->objects());
+        const auto repository = Repository::open(backend, {}).value();
+        QVERIFY(ImportJob(m_context, repository).run({})); // the last round removed rows
+        backend->failAfter(killed);
+        isWhole = applyRetention(m_context, plan, *repository, {}).has_value();
+
+        // The next start of the helper.
+        m_repository =
+            Repository::open(std::make_shared<test::MemoryBackend>(backend->objects()), {}).value();
+        QVERIFY(m_repository->withdrawWriters(m_context.machineId));
+        const auto next = backUp();
+        QVERIFY2(next, next ? "" : next.error().message.c_str());
+    }
+    QVERIFY(killed > 3);
 }
 
 void TestBackupJob::volumeThatIsNotAMultipleOfBlocksIsWhole()
