@@ -8,11 +8,15 @@
 #include "helper/snapshot/store_setup.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include <fcntl.h>
 
 namespace dormouse {
 namespace {
+
+constexpr std::chrono::seconds kHidePatience{3};
 
 Result<const Module*> needModule(const EngineContext& context)
 {
@@ -53,6 +57,34 @@ void describe(VolumeRow& row, const ProbedVolume& volume)
     row.sizeBytes = volume.sizeBytes;
     row.lastDevice = volume.devicePath;
     row.lastMountPoint = volume.mountPoints.empty() ? "" : volume.mountPoints.front();
+}
+
+/// Takes the disks of all its snapshots away. That a disk is there does not mean
+/// that it is in use: whoever made it may be gone. Open ones are busy; udev may be
+/// looking at one that has just appeared, so they get a while.
+Result<void> hideSnapshots(const Module& module, std::uint32_t handle)
+{
+    const auto epochs = module.epochs(handle);
+    if (!epochs)
+        return tl::unexpected(epochs.error());
+    const auto deadline = std::chrono::steady_clock::now() + kHidePatience;
+    for (const EpochInfo& epoch : *epochs) {
+        if (!epoch.isExposed)
+            continue;
+        for (;;) {
+            const auto hidden = module.unexpose(handle, epoch.epoch);
+            if (hidden || hidden.error().code == Error::Code::NotFound)
+                break;
+            if (hidden.error().code != Error::Code::Busy)
+                return hidden;
+            if (std::chrono::steady_clock::now() > deadline)
+                return fail(Error::Code::Busy,
+                            "a snapshot of the volume is being read. Nothing was changed; close "
+                            "what reads it and try again");
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+    }
+    return {};
 }
 
 /// The start of a store's history, so that the first backup has a moment to name.
@@ -231,13 +263,8 @@ Result<void> ForgetJob::run(const JobControl& control)
     if (!status)
         return tl::unexpected(status.error());
     if (*status) {
-        const auto epochs = (*module)->epochs((*status)->handle);
-        if (!epochs)
-            return tl::unexpected(epochs.error());
-        for (const EpochInfo& epoch : *epochs) {
-            if (epoch.isExposed)
-                return fail(Error::Code::Busy, "a snapshot of the volume is in use");
-        }
+        if (const auto hidden = hideSnapshots(**module, (*status)->handle); !hidden)
+            return hidden;
         if (const auto done = (*module)->detach((*status)->handle, true); !done)
             return done;
     } else {

@@ -152,5 +152,19 @@ check fourth
 check first
 prove "the repository is healthy" driver verify /repository
 
+driver plan both /repository 0 "$va"
+driver snapshot "$vb" >/tmp/moments/local
+read -r _ epoch </tmp/moments/local
+driver browse-local "$vb" "$epoch" 0 >/dev/null
+snapshot_disk=$(ls /dev/dormouse[0-9]* | tail -n 1)
+exec {reader}<"$snapshot_disk"
+refute "XFS cannot be forgotten while a snapshot is read" driver forget "$vb"
+prove "and is still protected" test -b "$snapshot_disk" -a -e /v/b/.dormouse/store
+exec {reader}<&-
+prove "XFS can be forgotten once nobody reads it" driver forget "$vb"
+refute "its store is gone" test -e /v/b/.dormouse
+refute "its snapshot's disk is gone" test -e "$snapshot_disk"
+refute "ext4 cannot, while a plan names it" driver forget "$va"
+prove "XFS can be protected again" driver protect "$b" 64
 umount /v/a /v/b
 prove "the module can be unloaded" rmmod dormouse
