@@ -10,39 +10,48 @@ kmod.py drop|expose|unexpose HANDLE EPOCH    expose prints the disk's path
 kmod.py epochs HANDLE                        one a line: number flags changed id
 kmod.py changes HANDLE EPOCH                 "offset length" a line
 kmod.py ack HANDLE EPOCH
-kmod.py covers HANDLE EPOCH BEFORE AFTER [--drop]
+kmod.py covers HANDLE EPOCH BEFORE AFTER [--drop] [--later]
                                              is every difference of the two images in
                                              the change map? prints both sizes; --drop
-                                             leaves out the extent of the first one
+                                             leaves out the extent of the first one;
+                                             --later takes in all closed epochs after it
 kmod.py same HANDLE A B                      are two images equal outside the store?
-kmod.py fuzz SECONDS SEED                    junk to every call
 """
 
-import errno
 import fcntl
 import os
-import random
 import struct
 import subprocess
 import sys
-import time
 
 FS = {"other": 0, "ext4": 1, "xfs": 2}
 CREATE, FORGET, DURABLE = 1, 1, 1
 BLOCK = 4096
 STATS = 25
+CONTROL = "/dev/dormouse-control"
+# Of each call: its number, its layout, and what its fields are for (after the size).
 STRUCTS = {
-    "info": (1, "=IIIIII2Q"), "attach": (2, "=IIiI16sQIIQQ32sII16s96s"), "detach": (3, "=IIII"),
-    "list": (4, "=IIQII"), "status": (5, f"=8I2I9Q16s16s{STATS}Q96s"),
-    "snapshot": (6, "=IIQIIQ96s"), "drop": (7, "=IIQ"), "expose": (8, "=IIQIIII"),
-    "unexpose": (9, "=IIQ"), "epochs": (10, "=IIQII"), "changes": (11, "=IIQQQIIQ"),
-    "ack": (12, "=IIQ"), "seal": (13, "=II"),
+    "info": (1, "=IIIIII2Q", "n:I n:I n:I n:I n:I zero:Q zero:Q"),
+    "attach": (2, "=IIiI16sQIIQQ32sII16s96s",
+               "flags:I fd:i n:I id:16s pointer:Q n:I zero:I n:Q n:Q n:32s n:I n:I n:16s n:96s"),
+    "detach": (3, "=IIII", "flags:I handle:I zero:I"),
+    "list": (4, "=IIQII", "n:I pointer:Q n:I zero:I"),
+    "status": (5, f"=8I2I9Q16s16s{STATS}Q96s",
+               "handle:I" + 8 * " n:I" + 9 * " n:Q" + " n:16s n:16s" + STATS * " n:Q" + " n:96s"),
+    "snapshot": (6, "=IIQIIQ96s", "n:I pointer:Q n:I zero:I n:Q n:96s"),
+    "drop": (7, "=IIQ", "handle:I n:Q"),
+    "expose": (8, "=IIQIIII", "handle:I n:Q n:I n:I n:I zero:I"),
+    "unexpose": (9, "=IIQ", "handle:I n:Q"),
+    "epochs": (10, "=IIQII", "handle:I pointer:Q n:I n:I"),
+    "changes": (11, "=IIQQQIIQ", "handle:I n:Q n:Q pointer:Q n:I n:I n:Q"),
+    "ack": (12, "=IIQ", "handle:I n:Q"),
+    "seal": (13, "=II", "handle:I"),
 }
 EPOCH = struct.Struct("=QQ16s16sQQQII")
 
 
 def number(name):
-    nr, layout = STRUCTS[name]
+    nr, layout, _ = STRUCTS[name]
     return 3 << 30 | struct.calcsize(layout) << 16 | 0xDA << 8 | nr
 
 
@@ -54,7 +63,7 @@ def call(name, *values):
     """One ioctl; returns the structure as the kernel left it."""
     layout = struct.Struct(STRUCTS[name][1])
     data = bytearray(layout.pack(layout.size, *values))
-    fd = os.open("/dev/dormouse-control", os.O_RDWR)
+    fd = os.open(CONTROL, os.O_RDWR)
     try:
         fcntl.ioctl(fd, number(name), data)
     except OSError as error:
@@ -204,8 +213,20 @@ def differences(handle, a, b, piece=BLOCK):
     return found
 
 
-def covers(handle, epoch, before, after, drop=False):
-    extents = changes(handle, epoch)
+def later_changes(handle, epoch):
+    """What changed from the epoch's start to the open epoch's; every map is needed."""
+    found, next_epoch = [], epoch
+    closed = [e for e in epochs(handle) if e[0] >= epoch][:-1]
+    for number, first, *_ in closed:
+        if first > next_epoch:
+            raise Failed(f"no change map of epoch {next_epoch}")
+        found += changes(handle, number)
+        next_epoch = number + 1
+    return found
+
+
+def covers(handle, epoch, before, after, drop=False, later=False):
+    extents = later_changes(handle, epoch) if later else changes(handle, epoch)
     different = differences(handle, before, after)
     if drop:
         extents = [(o, n) for o, n in extents if not o <= different[0] < o + n]
@@ -213,35 +234,6 @@ def covers(handle, epoch, before, after, drop=False):
     mapped = sum(n for _, n in extents)
     print(f"different {len(different) * BLOCK} mapped {mapped} missing {len(missing)}", *missing[:8])
     return not missing
-
-
-def fuzz(seconds, seed):
-    """Junk in every field, and whole structures of junk, also from several processes."""
-    chance = random.Random(seed)
-    fd = os.open("/dev/dormouse-control", os.O_RDWR)
-    end = time.monotonic() + seconds
-    calls = 0
-    edges = [0, 1, 2, 0xFFFFFFFF, 1 << 31, 1 << 63, (1 << 64) - 1, 4096, 512]
-    while time.monotonic() < end:
-        name = chance.choice(list(STRUCTS))
-        layout = struct.Struct(STRUCTS[name][1])
-        data = bytearray(chance.randbytes(layout.size + 64))
-        for at in range(4, len(data) - 8, 4):
-            if chance.random() < 0.5:
-                struct.pack_into("=Q", data, at, chance.choice(edges))
-        struct.pack_into("=I", data, 0, chance.choice([layout.size] * 8 + [0, 4, layout.size + 64, 1 << 31]))
-        if chance.random() < 0.5:
-            struct.pack_into("=I", data, 4, chance.randrange(4))
-        if name in ("detach",) and chance.random() < 0.9:
-            continue
-        try:
-            fcntl.ioctl(fd, number(name) ^ (chance.randrange(256) if chance.random() < 0.05 else 0), data)
-        except OSError as error:
-            if error.errno in (errno.EIO,):
-                pass
-        calls += 1
-    os.close(fd)
-    print(calls)
 
 
 def main(verb, *args):
@@ -277,13 +269,11 @@ def main(verb, *args):
     elif verb == "ack":
         call("ack", int(args[0]), int(args[1]))
     elif verb == "covers":
-        return 0 if covers(int(args[0]), int(args[1]), args[2], args[3], "--drop" in args) else 1
+        return 0 if covers(int(args[0]), int(args[1]), args[2], args[3], "--drop" in args, "--later" in args) else 1
     elif verb == "same":
         different = differences(int(args[0]), args[1], args[2])
         print(f"{len(different)} blocks differ", *different[:10])
         return 1 if different else 0
-    elif verb == "fuzz":
-        fuzz(float(args[0]), int(args[1]))
     else:
         print(__doc__)
         return 2
