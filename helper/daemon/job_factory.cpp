@@ -252,9 +252,9 @@ JobSpec JobFactory::verify(const RepositoryRow& repository)
         result.readBytes = report->bytesChecked;
         if (report->isHealthy()) {
             const int count = static_cast<int>(report->recordsChecked);
-            result.sentence =
-                (count == 1 ? tr("The one backup is whole.") : tr("All %n backups are whole.", count))
-                    .toStdString();
+            result.sentence = (count == 1 ? tr("The one backup is whole.")
+                                          : tr("All %n backups are whole.", count))
+                                  .toStdString();
             return result;
         }
         for (const VerifyFinding& finding : report->findings)
@@ -263,9 +263,9 @@ JobSpec JobFactory::verify(const RepositoryRow& repository)
             job.addLine("backup " + one.recordId.hex() + ", volume " + one.volumeId.hex() + ": " +
                         std::to_string(one.damagedBytes) + " bytes cannot be restored");
         result.outcome = bus::Outcome::Failed;
-        result.sentence = tr("Damage was found in %n place(s); the details name the backups that "
-                             "it touches. The others are whole. The next backup stores again "
-                             "what it still finds on the volume.",
+        result.sentence = tr("Damage was found (places: %n). The details name the backups that it "
+                             "touches; the others are whole. The next backup stores again what it "
+                             "still finds on the volume.",
                              static_cast<int>(report->findings.size()))
                               .toStdString();
         return result;
@@ -310,9 +310,11 @@ JobSpec JobFactory::restore(Restore request)
         JobResult result;
         result.readBytes = report->bytes;
         result.changedBytes = report->bytes;
-        result.sentence = tr("Restored %n file(s), %1.", static_cast<int>(report->files))
-                              .arg(sized(report->bytes))
-                              .toStdString();
+        result.sentence =
+            (report->files == 1 ? tr("Restored one file, %1.")
+                                : tr("Restored %n files, %1.", static_cast<int>(report->files)))
+                .arg(sized(report->bytes))
+                .toStdString();
         if (report->exceptionCount > 0) {
             result.outcome = bus::Outcome::DoneWithExceptions;
             result.sentence += ' ' + tr("%n could not be restored as they were; the details name "

@@ -38,10 +38,12 @@ QString stateSentence(const bus::VolumeInfo& info, const std::string& reason)
     const QString because = reason.empty() ? QString() : QLatin1Char(' ') + text(reason);
     switch (info.state) {
     case bus::VolumeState::Active:
-        return info.snapshotCount > 0
-                   ? tr("In use. Every change is recorded, and %n snapshot(s) are kept.",
-                        static_cast<int>(info.snapshotCount))
-                   : tr("In use. Every change is recorded.");
+        if (info.snapshotCount == 0)
+            return tr("In use. Every change is recorded.");
+        return info.snapshotCount == 1
+                   ? tr("In use. Every change is recorded, and one snapshot is kept.")
+                   : tr("In use. Every change is recorded, and %n snapshots are kept.",
+                        static_cast<int>(info.snapshotCount));
     case bus::VolumeState::Dormant:
         return tr("Not mounted. Every change is still recorded.");
     case bus::VolumeState::Unverified:
