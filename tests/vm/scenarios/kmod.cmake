@@ -13,3 +13,4 @@ endforeach()
 add_vm_test(kmod.order SCRIPT scenarios/kmod_order.sh DISKS a=256M b=384M MEMORY 2G TIMEOUT 200)
 add_vm_test(kmod.ioctl-fuzz SCRIPT scenarios/kmod_ioctl_fuzz.sh DISKS kept=96M scrap=96M MEMORY 3G
     TIMEOUT 200 ARGS 8)
+add_vm_test(kmod.release SCRIPT scenarios/kmod_release.sh DISKS volume=512M TIMEOUT 120)
