@@ -12,6 +12,8 @@
 #include <QHBoxLayout>
 #include <QPushButton>
 
+#include <algorithm>
+
 namespace dormouse::app {
 namespace {
 
@@ -113,6 +115,7 @@ OverviewPage::OverviewPage(HelperState* state, QWidget* parent)
     connect(state, &HelperState::plansChanged, this, &OverviewPage::refreshHealth);
     connect(state, &HelperState::activityChanged, this, &OverviewPage::refreshPlans);
     connect(state, &HelperState::jobsChanged, this, &OverviewPage::refreshJobs);
+    connect(state, &HelperState::jobsChanged, this, &OverviewPage::refreshHealth);
     refreshHealth();
     refreshVolumes();
     refreshPlans();
@@ -122,7 +125,14 @@ OverviewPage::OverviewPage(HelperState* state, QWidget* parent)
 void OverviewPage::refreshHealth()
 {
     const bus::HealthInfo& health = state()->health();
-    m_banner->show(toneOf(health.health), health.sentence, QString(), remedyButton(health.remedy));
+    const QList<JobStatus> jobs = state()->runningJobs();
+    // What would help is being done: nothing is left to press.
+    const bool isRunning = std::any_of(jobs.begin(), jobs.end(), [&health](const JobStatus& job) {
+        return health.remedy == bus::Remedy::RunPlan && job.planId == health.subjectId;
+    });
+    m_banner->show(toneOf(health.health), health.sentence,
+                   isRunning ? tr("It is running now.") : QString(),
+                   isRunning ? QString() : remedyButton(health.remedy));
     // The window says this above every page, with the button.
     m_banner->setVisible(health.remedy != bus::Remedy::LoadModule);
     if (health.health == bus::Health::Good)
