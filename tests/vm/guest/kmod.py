@@ -193,6 +193,15 @@ def store_extents(handle):
     return [struct.unpack_from("<QQ", copy, BLOCK + i * 16) for i in range(count)]
 
 
+def without(data, at, extents):
+    """The piece of an image that begins at `at`, with zeros for these extents."""
+    for offset, length in extents:
+        first, end = max(offset - at, 0), min(offset + length - at, len(data))
+        if first < end:
+            data = data[:first] + bytes(end - first) + data[end:]
+    return data
+
+
 def differences(handle, a, b, piece=BLOCK):
     """Offsets of the 4 KiB blocks in which two images differ, outside the store."""
     hidden = store_extents(handle) if handle is not None else []
@@ -205,10 +214,9 @@ def differences(handle, a, b, piece=BLOCK):
         while at < size:
             x, y = left.read(1 << 20), right.read(1 << 20)
             if x != y:
-                for i in range(0, len(x), piece):
-                    if x[i:i + piece] != y[i:i + piece] and not any(
-                            o <= at + i < o + n for o, n in hidden):
-                        found.append(at + i)
+                x, y = without(x, at, hidden), without(y, at, hidden)
+            if x != y:
+                found += [at + i for i in range(0, len(x), piece) if x[i:i + piece] != y[i:i + piece]]
             at += len(x)
     return found
 
@@ -230,7 +238,8 @@ def covers(handle, epoch, before, after, drop=False, later=False):
     different = differences(handle, before, after)
     if drop:
         extents = [(o, n) for o, n in extents if not o <= different[0] < o + n]
-    missing = [d for d in different if not any(o <= d < o + n for o, n in extents)]
+    covered = {block for o, n in extents for block in range(o // BLOCK, (o + n + BLOCK - 1) // BLOCK)}
+    missing = [d for d in different if d // BLOCK not in covered]
     mapped = sum(n for _, n in extents)
     print(f"different {len(different) * BLOCK} mapped {mapped} missing {len(missing)}", *missing[:8])
     return not missing

@@ -14,3 +14,4 @@ add_vm_test(kmod.order SCRIPT scenarios/kmod_order.sh DISKS a=256M b=384M MEMORY
 add_vm_test(kmod.ioctl-fuzz SCRIPT scenarios/kmod_ioctl_fuzz.sh DISKS kept=96M scrap=96M MEMORY 3G
     TIMEOUT 200 ARGS 8)
 add_vm_test(kmod.release SCRIPT scenarios/kmod_release.sh DISKS volume=512M TIMEOUT 120)
+add_vm_test(kmod.discard.ext4 SCRIPT scenarios/kmod_discard.sh DISKS disk=256M MEMORY 3G TIMEOUT 200 ARGS ext4)
