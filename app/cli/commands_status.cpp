@@ -75,7 +75,7 @@ void printVolumes(const bus::VolumeInfoList& volumes)
              formatBytes(volume.sizeBytes), stateName(volume.state),
              volume.isProtected ? modeName(volume.mode) : QStringLiteral("-"), storeUse(volume),
              volume.isProtected ? formatBytes(volume.changedBytes) : QStringLiteral("-"),
-             volume.isProtected ? when(volume.lastBackupTime) : QStringLiteral("-")});
+             volume.id.isEmpty() ? QStringLiteral("-") : when(volume.lastBackupTime)});
     }
     printTable(rows);
 }

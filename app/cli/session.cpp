@@ -137,6 +137,14 @@ Item findOne(const QList<Item>& items, const QString& name, Names namesOf, const
         Session::tr("More than one %1 is called \"%2\". Use its id.").arg(what, printable(name))};
 }
 
+QStringList namesOf(const bus::VolumeInfo& volume)
+{
+    QStringList names{volume.id,    volume.candidateId, volume.device,
+                      volume.label, volume.mountPoint,  displayName(volume)};
+    names.removeAll(QString());
+    return names;
+}
+
 } // namespace
 
 Session::Session(bool isJson) : m_isJson(isJson) {}
@@ -211,15 +219,14 @@ bus::RestorePointList Session::restorePoints(const QString& volumeId)
 
 bus::VolumeInfo Session::findVolume(const QString& name)
 {
-    return findOne(
-        volumes(), name,
-        [](const bus::VolumeInfo& volume) {
-            QStringList names{volume.id,    volume.candidateId, volume.device,
-                              volume.label, volume.mountPoint,  displayName(volume)};
-            names.removeAll(QString());
-            return names;
-        },
-        tr("volume"));
+    // What is there now wins over a past volume that was called the same.
+    bus::VolumeInfoList list = volumes();
+    const bool isPresent = std::any_of(list.begin(), list.end(), [&](const auto& volume) {
+        return volume.isProtected && namesOf(volume).contains(name);
+    });
+    if (isPresent)
+        list.removeIf([](const auto& volume) { return !volume.isProtected; });
+    return findOne(list, name, namesOf, tr("volume"));
 }
 
 bus::VolumeInfo Session::findProtectedVolume(const QString& name)

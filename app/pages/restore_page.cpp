@@ -224,7 +224,7 @@ void RestorePage::refreshVolumes()
     const QString current = m_wantedVolume.isEmpty() ? m_points->volumeId() : m_wantedVolume;
     m_volume->clear();
     for (const bus::VolumeInfo& volume : state()->volumes()) {
-        if (volume.isProtected)
+        if (!volume.id.isEmpty()) // a forgotten one's backups are still there
             m_volume->addItem(icon(QStringLiteral("drive")), displayName(volume), volume.id);
     }
     int index = m_volume->findData(current);

@@ -16,20 +16,16 @@ namespace {
 
 constexpr int kSoonMs = 150;
 
-// Brings the objects of one kind in line with what there is.
-template <typename Object, typename Info, typename Make>
-void mirror(std::map<QString, std::unique_ptr<Object>>& objects, const QList<Info>& infos,
-            Make make)
+// What is not there any more goes, what is there is told the news.
+template <typename Object, typename Info>
+void update(std::map<QString, std::unique_ptr<Object>>& objects, const QList<Info>& infos)
 {
     std::erase_if(objects, [&infos](const auto& entry) {
         return std::none_of(infos.begin(), infos.end(),
                             [&entry](const Info& info) { return info.id == entry.first; });
     });
     for (const Info& info : infos) {
-        const auto found = objects.find(info.id);
-        if (found == objects.end())
-            objects.emplace(info.id, make(info));
-        else
+        if (const auto found = objects.find(info.id); found != objects.end())
             found->second->update(info);
     }
 }
@@ -68,6 +64,10 @@ Daemon::~Daemon()
 bool Daemon::start()
 {
     m_manager = std::make_unique<ManagerObject>(*this, m_tree);
+    // Whoever made us start may call one of them at once. What they ask for waits
+    // until nothing of a killed predecessor is left to be mistaken for theirs.
+    m_gate.hold();
+    show(m_service.gatherFacts(true));
     if (!m_connection.registerService(QString::fromLatin1(bus::kService))) {
         logError("cannot take the name org.dormouse.Helper1: " +
                  m_connection.lastError().message().toStdString());
@@ -93,6 +93,7 @@ void Daemon::recovered()
                 [this] { refresh(true); });
     }
     listenToKernel();
+    m_gate.release();
     m_periodic.start();
     refresh(true);
     tick();
@@ -128,10 +129,49 @@ void Daemon::restorePointsChanged(const QString& volumeId)
     refresh();
 }
 
+template <typename Object, typename Info>
+void Daemon::addMissing(std::map<QString, std::unique_ptr<Object>>& objects,
+                        const QList<Info>& infos)
+{
+    for (const Info& info : infos) {
+        if (!objects.contains(info.id))
+            objects.emplace(info.id, std::make_unique<Object>(*this, m_tree, info));
+    }
+}
+
+void Daemon::showNew(const bus::PlanInfoList& plans)
+{
+    addMissing(m_plans, plans);
+    m_isStale = true;
+    refresh();
+}
+
+void Daemon::showNew(const bus::RepositoryInfoList& repositories)
+{
+    addMissing(m_repositories, repositories);
+    m_isStale = true;
+    refresh(true);
+}
+
+void Daemon::show(const Facts& facts)
+{
+    bus::VolumeInfoList protectedVolumes;
+    std::copy_if(facts.volumes.begin(), facts.volumes.end(), std::back_inserter(protectedVolumes),
+                 [](const auto& volume) { return volume.isProtected; });
+    update(m_volumes, protectedVolumes);
+    addMissing(m_volumes, protectedVolumes);
+    update(m_plans, facts.plans);
+    addMissing(m_plans, facts.plans);
+    update(m_repositories, facts.repositories);
+    addMissing(m_repositories, facts.repositories);
+    m_manager->update(facts);
+}
+
 void Daemon::gather()
 {
     m_isGathering = true;
     m_isAskedAgain = false;
+    m_isStale = false;
     const bool fresh = std::exchange(m_wantsFreshDevices, false);
     m_worker.start([this, fresh] {
         m_sessions.reap();
@@ -144,19 +184,12 @@ void Daemon::gather()
 void Daemon::apply(const Facts& facts)
 {
     m_isGathering = false;
-    bus::VolumeInfoList protectedVolumes;
-    std::copy_if(facts.volumes.begin(), facts.volumes.end(), std::back_inserter(protectedVolumes),
-                 [](const auto& volume) { return volume.isProtected; });
-    mirror(m_volumes, protectedVolumes, [this](const bus::VolumeInfo& info) {
-        return std::make_unique<VolumeObject>(*this, m_tree, info);
-    });
-    mirror(m_plans, facts.plans, [this](const bus::PlanInfo& info) {
-        return std::make_unique<PlanObject>(*this, m_tree, info);
-    });
-    mirror(m_repositories, facts.repositories, [this](const bus::RepositoryInfo& info) {
-        return std::make_unique<RepositoryObject>(*this, m_tree, info);
-    });
-    m_manager->update(facts);
+    if (m_isStale) {
+        // They would take away again what was made meanwhile.
+        refresh(true);
+        return;
+    }
+    show(facts);
     if (facts.volumes != m_facts.volumes)
         m_manager->announce("VolumesChanged");
     if (facts.plans != m_facts.plans)
@@ -168,7 +201,7 @@ void Daemon::apply(const Facts& facts)
     m_facts = facts;
 
     const qint64 now = QDateTime::currentMSecsSinceEpoch();
-    if (!protectedVolumes.isEmpty() || !facts.plans.isEmpty() || m_jobs.unfinished() > 0 ||
+    if (!m_volumes.empty() || !facts.plans.isEmpty() || m_jobs.unfinished() > 0 ||
         m_gate.pending() > 0 || m_sessions.count() > 0)
         m_busySinceMs = now;
     else if (now - m_busySinceMs > kIdleMs)

@@ -61,6 +61,9 @@ public:
     /// Something changed: look again soon.
     void refresh(bool freshDevices = false);
     void restorePointsChanged(const QString& volumeId);
+    /// Something new: its object is on the bus before its maker gets the answer.
+    void showNew(const bus::PlanInfoList& plans);
+    void showNew(const bus::RepositoryInfoList& repositories);
 
 signals:
     /// Nothing to do for a long time.
@@ -70,6 +73,10 @@ private:
     void recovered();
     void gather();
     void apply(const Facts& facts);
+    /// Brings the objects in line with what there is.
+    void show(const Facts& facts);
+    template <typename Object, typename Info>
+    void addMissing(std::map<QString, std::unique_ptr<Object>>& objects, const QList<Info>& infos);
     void tick();
     void jobFinished(const JobObject* job);
     void listenToKernel();
@@ -96,6 +103,7 @@ private:
     QTimer m_schedule;
     bool m_isGathering = false;
     bool m_isAskedAgain = false;
+    bool m_isStale = false; // something was made while facts were being gathered
     bool m_wantsFreshDevices = true;
     qint64 m_busySinceMs = 0;
 

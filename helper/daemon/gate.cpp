@@ -147,6 +147,12 @@ void Gate::answered(quint64 number, Authority::Answer answer)
 void Gate::run(quint64 number)
 {
     Call& call = m_calls[number];
+    const QString member = call.message.member();
+    if (m_isHeld && !member.startsWith(QLatin1String("List")) &&
+        !member.startsWith(QLatin1String("Get"))) {
+        m_held.append(number);
+        return;
+    }
     call.isRunning = true;
     m_pool.start([this, number, work = std::move(call.work), caller = call.caller] {
         BusResult<CallAnswer> answer = work(caller);
@@ -154,6 +160,15 @@ void Gate::run(quint64 number)
             this, [this, number, answer = std::move(answer)] { finish(number, answer); },
             Qt::QueuedConnection);
     });
+}
+
+void Gate::release()
+{
+    m_isHeld = false;
+    for (const quint64 number : std::exchange(m_held, {})) {
+        if (m_calls.contains(number))
+            run(number);
+    }
 }
 
 void Gate::finish(quint64 number, const BusResult<CallAnswer>& answer)

@@ -76,6 +76,10 @@ public:
     /// Refuses the call at once, without asking anybody.
     static void refuse(const QDBusContext& context, const BusError& error);
 
+    /// From now on work waits, except of calls that only list ("List…", "Get…").
+    void hold() { m_isHeld = true; }
+    void release();
+
     [[nodiscard]] int pending() const { return static_cast<int>(m_calls.size()); }
 
 signals:
@@ -109,6 +113,8 @@ private:
     QHash<QString, uint> m_users; // of callers that are on the bus now
     QHash<uint, int> m_pendingOf;
     quint64 m_lastNumber = 0;
+    QList<quint64> m_held; // authorised; some may have left since
+    bool m_isHeld = false;
     bool m_isStopping = false;
 };
 

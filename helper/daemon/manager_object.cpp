@@ -162,8 +162,9 @@ QString ManagerObject::CreateRepository(const QString& name,
             auto id = daemon.service().createRepository(std::move(request));
             if (!id)
                 return tl::unexpected(id.error());
-            return CallAnswer([&daemon, id = *id]() -> CallReply {
-                daemon.refresh(true);
+            auto all = daemon.service().repositories();
+            return CallAnswer([&daemon, id = *id, all = std::move(all)]() -> CallReply {
+                daemon.showNew(all.value_or(bus::RepositoryInfoList()));
                 return QVariantList{id};
             });
         });
@@ -182,9 +183,10 @@ QString ManagerObject::OpenRepository(const QDBusUnixFileDescriptor& directory,
             auto id = daemon.service().openRepository(std::move(*folder), std::move(*source));
             if (!id)
                 return tl::unexpected(id.error());
-            return CallAnswer([&daemon, id = *id]() -> CallReply {
+            auto all = daemon.service().repositories();
+            return CallAnswer([&daemon, id = *id, all = std::move(all)]() -> CallReply {
+                daemon.showNew(all.value_or(bus::RepositoryInfoList()));
                 daemon.restorePointsChanged({});
-                daemon.refresh(true);
                 return QVariantList{id};
             });
         });
@@ -210,8 +212,9 @@ QString ManagerObject::CreatePlan(const QString& name, const QStringList& volume
             const auto id = daemon.service().createPlan(*settings);
             if (!id)
                 return tl::unexpected(id.error());
-            return CallAnswer([&daemon, id = *id]() -> CallReply {
-                daemon.refresh();
+            auto all = daemon.service().plans();
+            return CallAnswer([&daemon, id = *id, all = std::move(all)]() -> CallReply {
+                daemon.showNew(all.value_or(bus::PlanInfoList()));
                 return QVariantList{id};
             });
         });

@@ -159,6 +159,8 @@ private:
     [[nodiscard]] bus::VolumeInfo describe(Catalog& catalog, const VolumeRow& row,
                                            const ProbedVolume* device, const Module* module,
                                            bus::ModuleState moduleState);
+    [[nodiscard]] static bus::VolumeInfo describePast(Catalog& catalog, const VolumeRow& row,
+                                                      const ProbedVolume* device);
     [[nodiscard]] bus::RepositoryInfo describe(Catalog& catalog, const RepositoryRow& row);
     [[nodiscard]] bus::PlanInfo describe(Catalog& catalog, const PlanRow& row);
     [[nodiscard]] BusResult<void> checkPlan(Catalog& catalog, const PlanSettings& settings);

@@ -390,6 +390,15 @@ BusResult<void> Service::forgetBackup(const std::string& repositoryId, const std
     const auto row = repositoryRow(repositoryId);
     if (!row)
         return tl::unexpected(row.error());
+    auto catalog = this->catalog();
+    if (!catalog)
+        return busFail(catalog.error());
+    const auto known = catalog->backups(repositoryId, {}, {});
+    if (!known)
+        return busFail(known.error());
+    if (std::none_of(known->begin(), known->end(),
+                     [&recordId](const BackupRow& one) { return one.recordId == recordId; }))
+        return busFail("NotFound", tr("There is no such backup (any more)."));
     const auto hold = tryHoldRepository(repositoryId);
     if (!hold.owns_lock())
         return busFail("Busy", tr("A job is using this repository. Nothing was removed; try again "

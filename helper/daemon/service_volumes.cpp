@@ -114,6 +114,17 @@ QByteArray shares(std::uint64_t volumeBytes, quint32 buckets, const ExtentList& 
     return result;
 }
 
+qint64 lastBackupTime(Catalog& catalog, const std::string& volumeId)
+{
+    qint64 newest = 0;
+    const auto backups = catalog.backups({}, {}, volumeId);
+    for (const BackupRow& backup : backups ? *backups : std::vector<BackupRow>()) {
+        if (backup.isComplete)
+            newest = std::max<qint64>(newest, backup.createdAtMs / 1000);
+    }
+    return newest;
+}
+
 } // namespace
 
 std::vector<ProbedVolume> Service::devices(bool fresh)
@@ -168,17 +179,31 @@ bus::VolumeInfo Service::describe(Catalog& catalog, const VolumeRow& row,
     if (info.state == bus::VolumeState::NotAttached && !reason.empty())
         info.stateSentence += QLatin1Char(' ') + text(reason);
 
-    if (const auto backups = catalog.backups({}, {}, row.volumeId)) {
-        for (const BackupRow& backup : *backups) {
-            if (backup.isComplete)
-                info.lastBackupTime =
-                    std::max<qint64>(info.lastBackupTime, backup.createdAtMs / 1000);
-        }
-    }
+    info.lastBackupTime = lastBackupTime(catalog, row.volumeId);
     if (const auto jobs = catalog.jobs(row.volumeId, 1); jobs && !jobs->empty()) {
         if (jobs->front().outcome == Outcome::Failed)
             info.lastError = text(jobs->front().sentence);
     }
+    return info;
+}
+
+// Forgotten, or of a repository that was opened: its backups can be restored.
+bus::VolumeInfo Service::describePast(Catalog& catalog, const VolumeRow& row,
+                                      const ProbedVolume* device)
+{
+    bus::VolumeInfo info;
+    info.fsType = text(row.fsType);
+    info.label = text(row.label);
+    info.sizeBytes = row.sizeBytes;
+    if (device != nullptr) {
+        fillDevice(info, *device);
+        info.stateSentence = stateSentence(info, {});
+    } else {
+        info.refusal = tr("Not connected, or made anew since. Its backups are kept.");
+        info.stateSentence = info.refusal;
+    }
+    info.id = text(row.volumeId);
+    info.lastBackupTime = lastBackupTime(catalog, row.volumeId);
     return info;
 }
 
@@ -205,6 +230,18 @@ BusResult<bus::VolumeInfoList> Service::volumes(bool freshDevices)
                          [&row](const ProbedVolume& one) { return one.fsUuid == row.fsUuid; });
         list.append(describe(*catalog, row, device == present.end() ? nullptr : &*device,
                              session->context.module, state));
+    }
+    for (const VolumeRow& row : *rows) {
+        if (row.isProtected || lastBackupTime(*catalog, row.volumeId) == 0)
+            continue;
+        const auto device =
+            std::find_if(present.begin(), present.end(), [&](const ProbedVolume& one) {
+                return one.fsUuid == row.fsUuid &&
+                       std::find(known.begin(), known.end(), one.fsUuid) == known.end();
+            });
+        list.append(describePast(*catalog, row, device == present.end() ? nullptr : &*device));
+        if (device != present.end())
+            known.push_back(row.fsUuid);
     }
     for (const ProbedVolume& device : present) {
         if (std::find(known.begin(), known.end(), device.fsUuid) != known.end())

@@ -174,7 +174,7 @@ struct HealthInfo
 
 struct VolumeInfo
 {
-    QString id;          // 32 hexadecimal digits; empty while it is not protected
+    QString id;          // 32 hexadecimal digits; empty = neither protected nor in any backup
     QString candidateId; // of the file system (its UUID); names it in ProtectVolume
     QString device;      // "/dev/vdb1"; empty while the device is absent
     QString label;

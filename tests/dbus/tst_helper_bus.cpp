@@ -572,10 +572,15 @@ void TestHelperBus::createsARepositoryAndHandsOverItsKey()
     QVERIFY(newRepository(folder, "correct horse").isEmpty());
 
     const QString path = kRoot + QStringLiteral("/repository/") + id;
-    QTRY_COMPARE(ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface),
-                                           QStringLiteral("GetInfo")))
-                     .type(),
-                 QDBusMessage::ReplyMessage);
+    // Its object is there before the answer is.
+    QCOMPARE(ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface),
+                                       QStringLiteral("GetInfo")))
+                 .type(),
+             QDBusMessage::ReplyMessage);
+    QCOMPARE(errorOf(ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface),
+                                               QStringLiteral("ForgetBackup"),
+                                               {QString(32, QLatin1Char('a'))}))),
+             QStringLiteral("NotFound"));
     // An empty one verifies.
     const auto job = ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface),
                                                QStringLiteral("Verify")))
@@ -691,9 +696,9 @@ void TestHelperBus::keepsPlansAndAsksMoreWhenTheyKeepLess()
                               {QStringLiteral("renamed"), QStringList{m_volumeId}, m_repositoryId,
                                QVariant::fromValue(daily()), keepLast, true}));
     };
-    // Its object appears a moment after the helper.
-    QTRY_COMPARE(ask(*m_client, helperCall(path, interface, QStringLiteral("Pause"), {0LL})).type(),
-                 QDBusMessage::ReplyMessage);
+    // Its object is there as soon as the helper is.
+    QCOMPARE(ask(*m_client, helperCall(path, interface, QStringLiteral("Pause"), {0LL})).type(),
+             QDBusMessage::ReplyMessage);
     QCOMPARE(update(9).type(), QDBusMessage::ReplyMessage);
     QCOMPARE(plans().first().name, QStringLiteral("renamed"));
     QCOMPARE(plans().first().rhythm, daily());
