@@ -274,8 +274,7 @@ int volume_detach(struct volume *v, bool forget)
 		}
 	mutex_lock(&v->store_mutex);
 	if (forget) {
-		store_super_invalidate(v, 0, 0);
-		v->disowned = true;
+		volume_disown(v);
 		volume_fail(v, "forgotten");
 	} else if (!v->failed) {
 		/* Not sealed is not lost: the intents say what may have changed, and

@@ -162,18 +162,24 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 	u64 offset, length, skip;
 	unsigned long flags;
 	struct volume *v;
+	bool failed;
 
 	if (!op_is_write(bio_op(bio)) || !bio->bi_bdev || !changes_data(bio) ||
 	    bio->bi_end_io == counted_end_io || bio->bi_end_io == store_end_io)
 		return;
 	rcu_read_lock();
 	list_for_each_entry_rcu(v, &volumes, link) {
-		if (!volume_overlap(v, bio, &offset, &length, &skip) || READ_ONCE(v->failed))
+		if (!volume_overlap(v, bio, &offset, &length, &skip))
+			continue;
+		/* Who writes over the store waits until we have let go of it, or our
+		 * last write, which makes it void, would hit his data. */
+		failed = READ_ONCE(v->failed);
+		if (failed && (READ_ONCE(v->disowned) || !store_guards(v, offset, length)))
 			continue;
 		WRITE_ONCE(v->last_write, jiffies);
-		if (length == bio->bi_iter.bi_size && pass(v, bio, offset, length))
+		if (!failed && length == bio->bi_iter.bi_size && pass(v, bio, offset, length))
 			break;
-		if (READ_ONCE(v->held_bytes) > DORMOUSE_HELD_BUDGET && may_wait(bio)) {
+		if (!failed && READ_ONCE(v->held_bytes) > DORMOUSE_HELD_BUDGET && may_wait(bio)) {
 			volume_stat_add(v, waited_writes, 1);
 			atomic_inc(&waiters);
 			compat_divert(fregs, wait_then_submit);

@@ -307,19 +307,13 @@ out:
 	return err;
 }
 
-void store_super_invalidate(struct volume *v, u64 offset, u64 length)
+void store_super_invalidate(struct volume *v)
 {
 	const u64 copies[2] = { v->superblock_offset, v->superblock_offset_b };
 	void *zeros = v->journal.buffer;
 	int i;
 
 	memset(zeros, 0, DORMOUSE_SUPER_BYTES);
-	for (i = 0; i < 2; i++) {
-		u64 from = copies[i], end = from + DORMOUSE_SUPER_BYTES;
-
-		/* What the write covers is his; of the rest one block is enough. */
-		for (; from < end; from += DORMOUSE_STORE_BLOCK)
-			if (offset >= from + DORMOUSE_STORE_BLOCK || offset + length <= from)
-				store_origin_write(v, from, DORMOUSE_STORE_BLOCK, zeros);
-	}
+	for (i = 0; i < 2; i++)
+		store_origin_write(v, copies[i], DORMOUSE_SUPER_BYTES, zeros);
 }

@@ -251,3 +251,11 @@ void volume_fail(struct volume *v, const char *reason)
 	event_post(v, DORMOUSE_EVENT_FAILED, 0, reason);
 	worker_kick(v);
 }
+
+void volume_disown(struct volume *v)
+{
+	if (v->disowned)
+		return;
+	store_super_invalidate(v);
+	WRITE_ONCE(v->disowned, true);
+}

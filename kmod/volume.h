@@ -137,7 +137,7 @@ struct volume {
 	struct volume_sentinel sentinel;
 	bool sealed;
 	bool dying;                 /* detaching: what is held goes on as it is */
-	bool disowned;              /* failed, and the superblocks say so */
+	bool disowned;              /* the superblocks are void: the ground is anybody's */
 	unsigned long last_checkpoint;
 	struct volume_epoch *epochs[DORMOUSE_MAX_EPOCHS]; /* oldest first, open last */
 	u32 nr_epochs;
@@ -170,6 +170,10 @@ void volume_epochs_tidy(struct volume *v);
 bool volume_in_use(struct volume *v);
 /* Ends recording for good; any context that may sleep, store_mutex held or not. */
 void volume_fail(struct volume *v, const char *reason);
+/* No later boot may trust the store: makes the superblocks void, once. From then on
+ * nothing of ours is written. Until then the hook holds whoever writes over the
+ * store, also when the volume has failed. store_mutex. */
+void volume_disown(struct volume *v);
 
 /* gate.c: quiet. */
 void gate_close(struct volume *v);
@@ -194,8 +198,7 @@ int store_geometry(struct volume *v, const struct store_extent *extents);
 int store_super_write(struct volume *v);
 int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
 		     struct store_extent *extents, char *reason);
-/* Zeroes the superblock copies that [offset, offset + length) does not cover. */
-void store_super_invalidate(struct volume *v, u64 offset, u64 length);
+void store_super_invalidate(struct volume *v); /* zeroes both copies */
 bool store_guards(struct volume *v, u64 offset, u64 length);
 void store_end_io(struct bio *bio); /* marks our own bios */
 

@@ -131,7 +131,7 @@ static void release(struct volume *v, struct bio *bio)
 	 * see it once it carries our completion: that one is told. */
 	rcu_read_lock();
 	list_for_each_entry_rcu(other, &volumes, link)
-		if (other != v && other->disk == v->disk &&
+		if (other != v && other->disk == v->disk && !READ_ONCE(other->disowned) &&
 		    volume_overlap(other, bio, &offset, &length, &skip)) {
 			kref_get(&other->ref);
 			break;
@@ -140,7 +140,11 @@ static void release(struct volume *v, struct bio *bio)
 		other = NULL;
 	rcu_read_unlock();
 	if (other) {
+		/* The hook gives such a write to the first in the list: no circle. */
+		mutex_lock_nested(&other->store_mutex, SINGLE_DEPTH_NESTING);
 		volume_fail(other, "written across its border through the whole disk");
+		volume_disown(other);
+		mutex_unlock(&other->store_mutex);
 		volume_put(other);
 	}
 	submit_bio_noacct(bio);
@@ -154,11 +158,8 @@ static void yield_store(struct volume *v, struct bio_list *batch)
 
 	bio_list_for_each(bio, batch)
 		if (volume_overlap(v, bio, &offset, &length, &skip) &&
-		    store_guards(v, offset, length)) {
+		    store_guards(v, offset, length))
 			volume_fail(v, "the store was overwritten");
-			store_super_invalidate(v, offset, length);
-			v->disowned = true;
-		}
 }
 
 static void work_fn(struct work_struct *work)
@@ -176,11 +177,9 @@ static void work_fn(struct work_struct *work)
 			yield_store(v, &batch);
 		if (!is_over(v) && ensure_intents(v, &batch) && ensure_sentinels(v, &batch))
 			preserve(v, &batch);
-		/* Writes go unrecorded from here on: no later boot may trust the store. */
-		if (v->failed && !v->disowned) {
-			store_super_invalidate(v, 0, 0);
-			v->disowned = true;
-		}
+		/* Writes go unrecorded from here on. */
+		if (v->failed)
+			volume_disown(v);
 		if (bio_list_empty(&batch))
 			goto out;
 		while ((bio = bio_list_pop(&batch)))
