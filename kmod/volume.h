@@ -123,7 +123,7 @@ struct volume {
 
 	spinlock_t lock;
 	struct bio_list held;       /* lock */
-	u64 held_bytes;             /* lock */
+	u64 held_bytes;             /* lock; also of the batch in the worker's hands */
 	wait_queue_head_t room;     /* writers that wait for the budget */
 	struct workqueue_struct *wq;
 	struct work_struct work;

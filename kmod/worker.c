@@ -17,7 +17,7 @@ static bool is_over(struct volume *v)
 	return READ_ONCE(v->failed) || READ_ONCE(v->dying);
 }
 
-/* Up to a batch of held bios, oldest first. */
+/* Up to a batch of held bios, oldest first. They count as held until released. */
 static void take_batch(struct volume *v, struct bio_list *batch)
 {
 	struct bio *bio;
@@ -25,10 +25,8 @@ static void take_batch(struct volume *v, struct bio_list *batch)
 
 	bio_list_init(batch);
 	spin_lock_irq(&v->lock);
-	while (nr++ < DORMOUSE_BATCH_BIOS && (bio = bio_list_pop(&v->held))) {
-		v->held_bytes -= bio->bi_iter.bi_size;
+	while (nr++ < DORMOUSE_BATCH_BIOS && (bio = bio_list_pop(&v->held)))
 		bio_list_add(batch, bio);
-	}
 	spin_unlock_irq(&v->lock);
 }
 
@@ -182,8 +180,12 @@ static void work_fn(struct work_struct *work)
 			volume_disown(v);
 		if (bio_list_empty(&batch))
 			goto out;
-		while ((bio = bio_list_pop(&batch)))
+		while ((bio = bio_list_pop(&batch))) {
+			spin_lock_irq(&v->lock);
+			v->held_bytes -= bio->bi_iter.bi_size;
+			spin_unlock_irq(&v->lock);
 			release(v, bio);
+		}
 		mutex_unlock(&v->store_mutex);
 	}
 out:
