@@ -73,6 +73,7 @@ most=$(issued)
 run_figures increment
 prove "the increment is one moment, too" same_moment "$least" "$most"
 prove "and has the new file" holds /home/demo /run/new.sums
+dormousectl plans update Daily --by-hand # from here on the story says when
 cp /home/demo/new /run/new
 refute "none of its bytes is readable in the repository" shows /backup/repository /run/new
 prove "they are on the volume" shows /home/demo /run/new

@@ -15,8 +15,9 @@ mount "$home" /home/demo
 mount "$photos" /photos
 mount "$(disk backup)" /backup
 open_screen
-prove "both go on being recorded, verified" \
+prove "both go on being recorded, verified" wait_until 20 \
     bash -c "[ \$(dormousectl --json volumes | grep -c '\"active\"') = 2 ]"
+dormousectl volumes
 for volume in /home/demo /photos; do
     dd if=/dev/urandom of=$volume/morning bs=1M count=3 status=none
 done
@@ -28,6 +29,7 @@ prove "a backup runs" dormousectl backup Daily
 read_bytes=$((($(sectors_read "$home") + $(sectors_read "$photos") - before) * 512))
 changed_bytes=$(last_backup changedBytes)
 run_figures morning
+dormousectl points
 figure read_from_the_disks_as_the_kernel_counts $((read_bytes / 1000)) kB
 prove "it is an increment" [ "$(points 'p["kind"] == "incremental"')" = 6 ]
 prove "it read no more than 1.2 times what had changed" \
@@ -36,7 +38,7 @@ prove "it has the new file on ext4" holds /home/demo /run/home.sums
 prove "it has the new file on XFS" holds /photos /run/photos.sums
 
 chapter "Restore"
-mkdir /restored
+mkdir /photos/restored
 file=$(head -1 /home/demo/files.sums | cut -c67-)
 folder=${file%/*}
 describe() { # FOLDER: everything about what is in it
@@ -47,8 +49,8 @@ describe "/home/demo/$folder" >/run/wanted
 content=$(sha256sum <"/home/demo/$file")
 rm -r "/home/demo/$folder"
 prove "a folder is restored" dormousectl restore latest-backup "$folder" \
-    --volume /home/demo --to /restored --yes
-describe "/restored/${folder##*/}" >/run/seen
+    --volume /home/demo --to /photos/restored --yes
+describe "/photos/restored/${folder##*/}" >/run/seen
 prove "its files, owners, modes, times and attributes are the same" cmp /run/wanted /run/seen
 prove "among them an attribute of a user" grep -q 'user.kept="yes"' /run/seen
 prove "a file is restored" dormousectl restore latest-backup "$file" --volume /home/demo \
