@@ -2,5 +2,8 @@
 # The installed helper: units, sandbox, bus policy, polkit, udev, schedule.
 foreach(part service restore hostile)
     add_vm_test(helper.${part} SCRIPT scenarios/helper_${part}.sh SYSTEMD INSTALL
-        DISKS one=512M two=512M backup=1G MEMORY 2G TIMEOUT 400)
+        DISKS one=512M two=512M backup=1G MEMORY 2G TIMEOUT 600)
 endforeach()
+# A copy of a protected disk beside it.
+add_vm_test(helper.clone SCRIPT scenarios/helper_clone.sh SYSTEMD INSTALL
+    DISKS one=192M copy=192M backup=192M MEMORY 2G TIMEOUT 240)
