@@ -10,7 +10,8 @@ void gate_close(struct volume *v)
 	synchronize_rcu();
 }
 
-/* A write may join on one processor and leave on another: only the sum counts. */
+/* A write may join on one processor and leave on another: only the sum counts.
+ * Behind the gate nobody joins; one that leaves meanwhile is seen or is not. */
 static u64 in_flight(struct volume *v)
 {
 	u64 sum = 0;
@@ -35,6 +36,7 @@ bool gate_drain(struct volume *v, unsigned int timeout_ms)
 
 void gate_open(struct volume *v)
 {
-	WRITE_ONCE(v->gate, false);
+	/* Whoever sees it open sees the new epoch's map too. */
+	smp_store_release(&v->gate, false);
 	worker_kick(v);
 }

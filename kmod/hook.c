@@ -97,14 +97,18 @@ static bool pass(struct volume *v, struct bio *bio, u64 offset, u64 length)
 {
 	struct counted_write *write;
 
+	/* Before joining the count: once a gate is closed for a grace period, nobody
+	 * joins and leaves again, so that the sum over processors can only be too
+	 * large while it is taken. Acquire: see gate_open(). */
+	if (smp_load_acquire(&v->gate))
+		return false;
 	if (length > DORMOUSE_HELD_BUDGET) /* marking it would take long */
 		return false;
 	write = mempool_alloc(counted_pool, GFP_NOWAIT | __GFP_NOWARN);
 	if (!write)
 		return false;
 	this_cpu_inc(*v->in_flight);
-	if (READ_ONCE(v->gate) ||
-	    !all_set(v->intents, offset, length, DORMOUSE_REGION_BYTES) ||
+	if (!all_set(v->intents, offset, length, DORMOUSE_REGION_BYTES) ||
 	    (READ_ONCE(v->preserving) &&
 	     !all_set(v->undo.copied, offset, length, DORMOUSE_UNIT_BYTES)) ||
 	    sentinel_touches(v, offset, length) || store_guards(v, offset, length)) {

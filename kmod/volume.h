@@ -14,8 +14,8 @@
  *   lock            spinlock, irqs off: held bios, undo index, what readers of a
  *                   snapshot need of the epoch table
  *
- * The gate. A write is passed by: join the count of writes in flight, read the
- * gate, decide, mark the map. Whoever needs quiet does: close the gate,
+ * The gate. A write is passed, in one RCU section, by: read the gate, join the
+ * count of writes in flight, decide, mark the map. Whoever needs quiet does: close the gate,
  * synchronize_rcu(), wait until the count is zero. Behind a closed gate every
  * write is held, so the maps, the intents and the epoch may be changed.
  */
