@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -186,7 +187,13 @@ int run(const Options& options)
     if (options.isAll) {
         devices = findDevices();
     } else if (isCandidate(options.device.substr(options.device.rfind('/') + 1))) {
-        devices.push_back(probeDevice(options.device));
+        // One of ours? Then its like must be looked for: see the clones below.
+        const FoundDevice named = probeDevice(options.device);
+        const auto isNamed = [&named](const auto& one) { return one.fsUuid == named.fsUuid; };
+        if (std::any_of(entries->begin(), entries->end(), isNamed)) {
+            devices = findDevices();
+            std::erase_if(devices, std::not_fn(isNamed));
+        }
     }
 
     std::optional<UniqueFd> control;

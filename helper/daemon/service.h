@@ -109,6 +109,10 @@ public:
                                                       bool isDurable);
     [[nodiscard]] BusResult<void> dropSnapshot(const std::string& volumeId, std::uint64_t epoch);
     [[nodiscard]] BusResult<void> forgetVolume(const std::string& volumeId);
+    /// What to say if two disks that are connected hold the volume: a copy was
+    /// made of one. Nothing may be backed up then, for the one that is recorded
+    /// and the one in use need not be the same.
+    [[nodiscard]] std::optional<QString> twinOf(const std::string& volumeId);
     /// Writes attach.conf anew from the catalog. After protection changed.
     [[nodiscard]] Result<void> writeAttachConfig();
 

@@ -67,6 +67,13 @@ QString stateSentence(const bus::VolumeInfo& info, const std::string& reason)
     return info.isProtectable ? tr("Not protected.") : info.refusal;
 }
 
+QString twinSentence(const ProbedVolume& one, const ProbedVolume& other)
+{
+    return tr("Two disks hold the same file system, %1 and %2: one is a copy of the other. Backups "
+              "wait until one of them is disconnected; the backups there are stay as they are.")
+        .arg(text(one.devicePath), text(other.devicePath));
+}
+
 void fillDevice(bus::VolumeInfo& info, const ProbedVolume& device)
 {
     info.candidateId = text(device.fsUuid);
@@ -137,6 +144,22 @@ std::vector<ProbedVolume> Service::devices(bool fresh)
         m_devices = found ? std::move(*found) : std::vector<ProbedVolume>();
     }
     return *m_devices;
+}
+
+std::optional<QString> Service::twinOf(const std::string& volumeId)
+{
+    const auto row = volumeRow(volumeId);
+    if (!row)
+        return std::nullopt;
+    const auto present = devices(true);
+    const auto isOfRow = [&row](const ProbedVolume& one) { return one.fsUuid == row->fsUuid; };
+    const auto device = std::find_if(present.begin(), present.end(), isOfRow);
+    if (device == present.end())
+        return std::nullopt;
+    const auto twin = std::find_if(device + 1, present.end(), isOfRow);
+    if (twin == present.end())
+        return std::nullopt;
+    return twinSentence(*device, *twin);
 }
 
 bus::VolumeInfo Service::describe(Catalog& catalog, const VolumeRow& row,
@@ -225,11 +248,18 @@ BusResult<bus::VolumeInfoList> Service::volumes(bool freshDevices)
         if (!row.isProtected)
             continue;
         known.push_back(row.fsUuid);
-        const auto device =
-            std::find_if(present.begin(), present.end(),
-                         [&row](const ProbedVolume& one) { return one.fsUuid == row.fsUuid; });
-        list.append(describe(*catalog, row, device == present.end() ? nullptr : &*device,
-                             session->context.module, state));
+        const auto isOfRow = [&row](const ProbedVolume& one) { return one.fsUuid == row.fsUuid; };
+        const auto device = std::find_if(present.begin(), present.end(), isOfRow);
+        bus::VolumeInfo info = describe(*catalog, row, device == present.end() ? nullptr : &*device,
+                                        session->context.module, state);
+        if (device != present.end()) {
+            const auto twin = std::find_if(device + 1, present.end(), isOfRow);
+            if (twin != present.end()) {
+                info.state = bus::VolumeState::Unverified;
+                info.stateSentence = twinSentence(*device, *twin);
+            }
+        }
+        list.append(std::move(info));
     }
     for (const VolumeRow& row : *rows) {
         if (row.isProtected || lastBackupTime(*catalog, row.volumeId) == 0)
