@@ -5,6 +5,7 @@
 . "$VM_GUEST/lib.sh"
 
 say "running $(uname -r) as $(id -un) on $(hostname)"
+prove "the kernel need not measure its clock" grep -q 'tsc_early_khz=[1-9]' /proc/cmdline
 prove "the disk is there under its name" test -b "$(disk scratch)"
 prove "a second kind of disk is there" test -b "$(disk fast)"
 prove "a third kind of disk is there" test -b "$(disk old)"

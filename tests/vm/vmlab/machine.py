@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .clock import counter_khz
 from .disk import escape
 from .kernel_log import KernelLog
 from .paths import GUEST, SOURCE, LabError, build_directory
@@ -33,6 +34,14 @@ COMMAND_LINE = [
 ]
 
 _PR_SET_PDEATHSIG = 1
+
+
+def _clock_parameters():
+    # What the kernel measures itself as it boots can be wrong by a factor of ten or
+    # more on a busy host: then its clock runs that much too fast or too slow, and
+    # every time limit in the guest with it.
+    khz = counter_khz()
+    return [f"tsc_early_khz={khz}"] if khz else []
 
 
 def _die_with_parent():
@@ -129,7 +138,7 @@ class Machine:
             "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot", "-machine", "q35",
             "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cpus), "-m", str(memory),
             "-rtc", "base=utc", "-kernel", str(kernel.fast_image()), "-initrd", str(kernel.initramfs()),
-            "-append", " ".join([*COMMAND_LINE, append]).strip(),
+            "-append", " ".join([*COMMAND_LINE, *_clock_parameters(), append]).strip(),
             "-chardev", f"file,id=kernel,path={escape(self.directory / 'kernel.log')}",
             "-serial", "chardev:kernel",
             "-chardev", f"socket,id=monitor,fd={monitor_theirs.fileno()}", "-mon", "monitor,mode=control",
