@@ -15,5 +15,5 @@ add_vm_test(kmod.ioctl-fuzz SCRIPT scenarios/kmod_ioctl_fuzz.sh DISKS kept=96M s
     TIMEOUT 200 ARGS 8)
 add_vm_test(kmod.release SCRIPT scenarios/kmod_release.sh DISKS volume=512M TIMEOUT 120)
 add_vm_test(kmod.discard.ext4 SCRIPT scenarios/kmod_discard.sh DISKS disk=256M MEMORY 3G TIMEOUT 200 ARGS ext4)
-add_vm_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 240)
+add_vm_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
 add_vm_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)

@@ -54,6 +54,9 @@ check_lost() {
 
 say "removed and used again"
 begin
+chattr +i /v/.dormouse-store
+refute "an immutable store is not removed" rm -f /v/.dormouse-store
+chattr -i /v/.dormouse-store
 rm /v/.dormouse-store
 prove "a removed store fails nothing by itself" [ "$(field state)" = active ]
 fill one
@@ -61,27 +64,15 @@ prove "files: what was written over the store is what was written" filled one
 mount -o remount,ro /v
 refute "files: nothing is sealed" kmod seal "$handle"
 check_lost files detach 5 # longer than it takes to seal when idle
-prove "files: what was written is still there" filled one
 umount /v
 prove "files: the file system is whole" e2fsck -fn "$disk"
 
-say "mkfs on the dormant volume"
-begin
-umount /v
-mkfs.ext4 -q -F -b 4096 -E nodiscard "$disk" 2>/dev/null
-mount "$disk" /v
-fill two
-prove "mkfs: what was written over the store is what was written" filled two
-umount /v
-check_lost mkfs forget
-prove "mkfs: the file system is whole" e2fsck -fn "$disk"
-
-say "discarded by mkfs"
+say "mkfs on the dormant volume, which discards it first"
 begin
 umount /v
 mkfs.ext4 -q -F -b 4096 -E discard "$disk" 2>/dev/null
-check_lost discard detach
-prove "discard: the file system is whole" e2fsck -fn "$disk"
+check_lost mkfs detach
+prove "mkfs: the file system is whole" e2fsck -fn "$disk"
 
 say "many raw writes at once, over a superblock and on"
 for copy in a b; do
@@ -94,3 +85,28 @@ for copy in a b; do
     prove "superblock $copy: every write is read back as it was written" eval "tail -n 3 /run/fio; [ $code = 0 ]"
     check_lost "superblock $copy" forget
 done
+
+say "one write across two volumes, through the whole disk"
+printf 'start=1MiB,size=22MiB\nstart=23MiB,size=22MiB\n' | sfdisk -q -W always "$disk" >/dev/null || die "sfdisk"
+wait_until 5 [ -b "${disk}2" ] || die "there are no partitions"
+handles=() border=$((23 * 1024 * 1024 - 65536))
+for part in 1 2; do
+    mkfs.ext4 -q -F -b 4096 "$disk$part" 2>/dev/null
+    mount "$disk$part" /v
+    handles+=("$(kmod create "$disk$part" /v 9 ext4)") || die "create on partition $part"
+    umount /v
+done
+dd if=/dev/urandom of=/run/across bs=128k count=1 status=none
+prove "the write ends well" \
+    dd if=/run/across of="$disk" bs=128k seek=$border oflag=direct,seek_bytes conv=notrunc status=none
+wait_until 5 eval 'handle=${handles[1]}; [ "$(field state)" = failed ]'
+handle=${handles[1]}
+prove "the volume that could not see it has failed, and says why" \
+    [ "$(field state), $(field reason)" = "failed, written across its border through the whole disk" ]
+read -r id a b < <(kmod status "$handle" | awk '{ v[$1] = $2 } END { print v["volume_id"], v["superblock"], v["superblock_b"] }')
+kmod detach "$handle" || die "detach"
+refute "and is never trusted again" kmod recover "${disk}2" "$id" "$a" "$b"
+handle=${handles[0]}
+prove "the other tracks on" [ "$(field state)" = dormant ]
+prove "what was written is there" cmp /run/across \
+    <(dd if="$disk" bs=128k skip=$border count=1 iflag=direct,skip_bytes status=none)
