@@ -175,10 +175,11 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 	list_for_each_entry_rcu(v, &volumes, link) {
 		if (!volume_overlap(v, bio, &offset, &length, &skip))
 			continue;
-		/* Who writes over the store waits until we have let go of it, or our
-		 * last write, which makes it void, would hit his data. */
+		/* Until the store is void, a power cut would leave one that looks good
+		 * and does not know of this write; and our last write, which makes it
+		 * void, would hit the data of whoever writes over it. So all wait. */
 		failed = READ_ONCE(v->failed);
-		if (failed && (READ_ONCE(v->disowned) || !store_guards(v, offset, length)))
+		if (failed && READ_ONCE(v->disowned))
 			continue;
 		WRITE_ONCE(v->last_write, jiffies);
 		if (!failed && length == bio->bi_iter.bi_size && pass(v, bio, offset, length))

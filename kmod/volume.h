@@ -115,7 +115,7 @@ struct volume {
 	unsigned long *touched;     /* regions written since the last checkpoint */
 	unsigned long *map;         /* the open epoch's; replaced behind the gate */
 	bool gate;
-	bool failed;                /* everything passes, nothing is recorded */
+	bool failed;                /* nothing is recorded; once disowned, everything passes */
 	bool preserving;            /* some snapshot lives: uncopied units are held */
 	u64 __percpu *in_flight;
 	struct dormouse_stats __percpu *stats;
@@ -171,8 +171,8 @@ bool volume_in_use(struct volume *v);
 /* Ends recording for good; any context that may sleep, store_mutex held or not. */
 void volume_fail(struct volume *v, const char *reason);
 /* No later boot may trust the store: makes the superblocks void, once. From then on
- * nothing of ours is written. Until then the hook holds whoever writes over the
- * store, also when the volume has failed. store_mutex. */
+ * nothing of ours is written. Until then the hook holds every write, also when the
+ * volume has failed. store_mutex. */
 void volume_disown(struct volume *v);
 
 /* gate.c: quiet. */
