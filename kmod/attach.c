@@ -186,7 +186,8 @@ static int start(struct volume *v, struct dormouse_attach *a)
 		err = journal_begin(v, type);
 	mutex_unlock(&v->store_mutex);
 	if (err) {
-		gate_open(v);
+		/* The gate stays closed: what was held meanwhile goes on as it is, and
+		 * nothing is written to a store that is perhaps not ours. */
 		volume_unpublish(v);
 		return err;
 	}
@@ -277,11 +278,14 @@ int volume_detach(struct volume *v, bool forget)
 		volume_disown(v);
 		volume_fail(v, "forgotten");
 	} else if (!v->failed) {
-		/* Not sealed is not lost: the intents say what may have changed, and
-		 * if somebody writes on, the sentinel tells. */
 		err = journal_seal(v, true);
-		if (err)
+		if (err) {
 			pr_warn("dormouse: volume %pUb left unsealed (%d)\n", v->id, err);
+			/* Whoever is writing writes on, and his sentinel may stay the
+			 * same until a power cut: the next reader must not trust. */
+			if (journal_state(v, DORMOUSE_RECORD_MAP, DORMOUSE_STATE_LEFT_OPEN))
+				volume_disown(v);
+		}
 	}
 	mutex_unlock(&v->store_mutex);
 	event_post(v, DORMOUSE_EVENT_DETACHED, 0, "");
