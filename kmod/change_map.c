@@ -102,7 +102,9 @@ size_t change_map_encode(const u64 *words, u64 nr_bits, void *out)
 		put32(bytes + 8 + runs * 8, (u32)bit);
 		put32(bytes + 12 + runs * 8, (u32)(end - bit));
 		runs++;
-		bit = change_map_next_set(words, nr_bits, end);
+		/* In a live map `end` may have become set; a run must not touch the
+		 * one before it, and an intent on record answers for that bit. */
+		bit = change_map_next_set(words, nr_bits, end + 1);
 	}
 	put32(bytes, DORMOUSE_MAP_RUNS);
 	put32(bytes + 4, runs);
