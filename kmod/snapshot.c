@@ -122,6 +122,8 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 		spin_lock_irq(&v->lock);
 		v->nr_epochs--;
 		spin_unlock_irq(&v->lock);
+		/* The record may be there all the same, and then it lies. */
+		volume_fail(v, "the journal cannot be written");
 		strscpy(reason, "the journal cannot be written", DORMOUSE_REASON_BYTES);
 	} else {
 		memset(copied, 0, change_map_words(v->geometry.nr_units) * 8);
@@ -202,6 +204,7 @@ out:
 
 int snapshot_drop(struct volume *v, struct volume_epoch *e)
 {
+	bool durable;
 	int err = 0;
 
 	if (!e || !(e->flags & (DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_SNAPSHOT_FAILED)))
@@ -213,11 +216,16 @@ int snapshot_drop(struct volume *v, struct volume_epoch *e)
 		e->disk = NULL;
 	}
 	mutex_lock(&v->store_mutex);
+	durable = e->flags & DORMOUSE_EPOCH_DURABLE;
 	e->flags &= ~(DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE |
 		      DORMOUSE_EPOCH_SNAPSHOT_FAILED);
 	undo_snapshots_changed(v);
 	event_post(v, DORMOUSE_EVENT_SNAPSHOT_DROPPED, e->epoch, "");
 	volume_epochs_tidy(v);
+	/* Before its place in the ring is used again: else a power cut would bring
+	 * it back without its data. */
+	if (durable && !v->failed && journal_state(v, DORMOUSE_RECORD_MAP, 0))
+		volume_fail(v, "the journal cannot be written");
 	mutex_unlock(&v->store_mutex);
 	return 0;
 }

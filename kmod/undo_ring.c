@@ -204,6 +204,7 @@ void undo_trim(struct volume *v)
 
 void undo_give_up(struct volume *v, const char *reason)
 {
+	const bool durable = wants_durable(v);
 	u32 i;
 
 	spin_lock_irq(&v->lock);
@@ -218,4 +219,8 @@ void undo_give_up(struct volume *v, const char *reason)
 	}
 	spin_unlock_irq(&v->lock);
 	undo_snapshots_changed(v);
+	/* Before the write that was not copied for: else a power cut would bring a
+	 * durable snapshot back with that write in it. */
+	if (durable && !v->failed && journal_state(v, DORMOUSE_RECORD_MAP, 0))
+		volume_fail(v, "the journal cannot be written");
 }
