@@ -19,7 +19,7 @@ prove "both go on being recorded, verified" wait_until 20 \
     bash -c "[ \$(dormousectl --json volumes | grep -c '\"active\"') = 2 ]"
 dormousectl volumes
 for volume in /home/demo /photos; do
-    dd if=/dev/urandom of=$volume/morning bs=1M count=3 status=none
+    dd if=/dev/urandom of=$volume/morning bs=1M count=12 status=none
 done
 (cd /home/demo && sha256sum morning) >/run/home.sums
 (cd /photos && sha256sum morning) >/run/photos.sums
