@@ -32,6 +32,9 @@ static int prepare(struct moment *m, char *reason)
 	if (v->failed) {
 		strscpy(reason, v->reason, DORMOUSE_REASON_BYTES);
 		err = -EIO;
+	} else if (bdev_nr_sectors(v->bdev) != v->nr_sectors) {
+		strscpy(reason, "the device has changed its size", DORMOUSE_REASON_BYTES);
+		err = -ESTALE;
 	} else if (v->nr_epochs >= DORMOUSE_MAX_EPOCHS - 1) {
 		strscpy(reason, "there are too many snapshots", DORMOUSE_REASON_BYTES);
 		err = -ENOSPC;
@@ -46,14 +49,15 @@ static int prepare(struct moment *m, char *reason)
 			err = -ENOSPC;
 		}
 	}
-	if (!err) {
-		m->next = volume_epoch_alloc(v, true);
-		if (!m->next) {
-			strscpy(reason, "there is not enough memory", DORMOUSE_REASON_BYTES);
-			err = -ENOMEM;
-		}
-	}
 	mutex_unlock(&v->store_mutex);
+	if (err)
+		return err;
+	/* Not under the mutex: memory may have to wait for writes that are held. */
+	m->next = volume_epoch_alloc(v, true);
+	if (!m->next) {
+		strscpy(reason, "there is not enough memory", DORMOUSE_REASON_BYTES);
+		err = -ENOMEM;
+	}
 	return err;
 }
 

@@ -139,6 +139,7 @@ struct volume {
 	bool dying;                 /* detaching: what is held goes on as it is */
 	bool disowned;              /* the superblocks are void: the ground is anybody's */
 	unsigned long last_checkpoint;
+	u32 missing[DORMOUSE_BATCH_REGIONS]; /* the worker's: regions that want an intent */
 	struct volume_epoch *epochs[DORMOUSE_MAX_EPOCHS]; /* oldest first, open last */
 	u32 nr_epochs;
 	u64 superblock_offset, superblock_offset_b;

@@ -42,14 +42,12 @@ static bool holds(struct volume *v, int err, const char *reason)
  * retire one that an earlier round found, so this ends when a round finds none. */
 static bool ensure_intents(struct volume *v, struct bio_list *batch)
 {
-	static u32 missing[DORMOUSE_BATCH_REGIONS]; /* guarded by missing_mutex */
-	static DEFINE_MUTEX(missing_mutex);
+	u32 *missing = v->missing;
 	u64 offset, length, skip, region;
 	struct bio *bio;
 	u32 nr;
 	int err = 0;
 
-	mutex_lock(&missing_mutex);
 	do {
 		nr = 0;
 		bio_list_for_each(bio, batch) {
@@ -67,7 +65,6 @@ static bool ensure_intents(struct volume *v, struct bio_list *batch)
 		if (nr)
 			err = journal_intents(v, missing, nr);
 	} while (nr && !err);
-	mutex_unlock(&missing_mutex);
 	return holds(v, err, "the journal cannot be written");
 }
 
