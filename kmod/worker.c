@@ -108,6 +108,24 @@ static void mark(struct volume *v, u64 offset, u64 length)
 		set_bit(granule, v->map);
 }
 
+/* Another volume that the bio touches and that is still trusted; referenced; NULL. */
+static struct volume *find_other(struct volume *v, struct bio *bio)
+{
+	struct volume *other, *found = NULL;
+	u64 offset, length, skip;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &volumes, link)
+		if (other != v && other->disk == v->disk && !READ_ONCE(other->disowned) &&
+		    volume_overlap(other, bio, &offset, &length, &skip)) {
+			kref_get(&other->ref);
+			found = other;
+			break;
+		}
+	rcu_read_unlock();
+	return found;
+}
+
 static void release(struct volume *v, struct bio *bio)
 {
 	u64 offset, length, skip;
@@ -122,19 +140,9 @@ static void release(struct volume *v, struct bio *bio)
 		mark(v, offset, length);
 		hook_count(v, bio);
 	}
-	/* A write of the whole disk may reach into a second volume, which cannot
-	 * see it once it carries our completion: that one is told. */
-	rcu_read_lock();
-	list_for_each_entry_rcu(other, &volumes, link)
-		if (other != v && other->disk == v->disk && !READ_ONCE(other->disowned) &&
-		    volume_overlap(other, bio, &offset, &length, &skip)) {
-			kref_get(&other->ref);
-			break;
-		}
-	if (&other->link == &volumes)
-		other = NULL;
-	rcu_read_unlock();
-	if (other) {
+	/* A write of the whole disk may reach into other volumes, which cannot see
+	 * it once it carries our completion: they are told. */
+	while ((other = find_other(v, bio))) {
 		/* The hook gives such a write to the first in the list: no circle. */
 		mutex_lock_nested(&other->store_mutex, SINGLE_DEPTH_NESTING);
 		volume_fail(other, "written across its border through the whole disk");
