@@ -11,7 +11,9 @@ modprobe -a ext4 xfs
 mkfs.ext4 -q -b 4096 -L home "$home"
 mkfs.xfs -q -L photos "$photos"
 mkfs.ext4 -q -L backup "$(disk backup)"
-mkdir -p /photos /backup
+mkfs.ext4 -q -L copies "$(disk copies)"
+mkdir -p /photos /backup /copies
+mount "$(disk copies)" /copies
 mount "$home" /home/demo
 mount "$photos" /photos
 mount "$(disk backup)" /backup
@@ -84,7 +86,7 @@ mount -o remount,ro /home/demo
 mount -o remount,ro /photos
 sync
 for volume in home photos; do
-    dd if="$(disk $volume)" of="$(disk copy-$volume)" bs=4M iflag=direct oflag=direct status=none
+    dd if="$(disk $volume)" of=/copies/$volume bs=4M iflag=direct conv=sparse status=none
 done
 prove "a snapshot of both is taken" dormousectl snapshot /home/demo /photos
 mount -o remount,rw /home/demo
@@ -110,8 +112,8 @@ for volume in home photos; do
     epoch=$(kmod epochs "$handle" | tail -1 | cut -d' ' -f1)
     image=$(kmod expose "$handle" "$epoch")
     prove "the snapshot of $volume equals the copy made before, to the byte" \
-        kmod same "$handle" "$(disk copy-$volume)" "$image"
-    refute "while $volume itself is another by now" cmp -s "$(disk copy-$volume)" "$device"
+        kmod same "$handle" /copies/$volume "$image"
+    refute "while $volume itself is another by now" cmp -s /copies/$volume "$device"
     kmod unexpose "$handle" "$epoch"
 done
 (cd /home/demo && sha256sum dirty new ledger) >/run/home.sums
