@@ -10,10 +10,8 @@
 #include "volume_proxy.h"
 
 #include <QDBusMessage>
-#include <QDBusMetaType>
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
-#include <QDBusServiceWatcher>
 #include <QPointer>
 
 #include <climits>
@@ -28,6 +26,7 @@ QString objectPath(const char* kind, const QString& id)
 {
     return QStringLiteral("%1/%2/%3").arg(rootPath(), QLatin1String(kind), id);
 }
+
 struct Pipe
 {
     QDBusUnixFileDescriptor readEnd;

@@ -194,10 +194,8 @@ JobResult JobFactory::runBackup(JobContext& job, const PlanRow& plan,
     const auto row = m_service.repositoryRow(plan.repositoryId);
     if (!row)
         return finish(failedJob({Error::Code::NotFound, row.error().sentence.toStdString()}));
-    for (const std::string& id : plan.volumeIds) {
-        if (const auto twin = m_service.twinOf(id))
-            return finish(failedJob({Error::Code::Busy, twin->toStdString()}));
-    }
+    if (const auto twin = m_service.twinOf(plan.volumeIds))
+        return finish(failedJob({Error::Code::Busy, twin->toStdString()}));
     auto opened = m_service.unlock(*row);
     if (!opened) {
         JobResult result = failedJob(opened.error());

@@ -109,10 +109,10 @@ public:
                                                       bool isDurable);
     [[nodiscard]] BusResult<void> dropSnapshot(const std::string& volumeId, std::uint64_t epoch);
     [[nodiscard]] BusResult<void> forgetVolume(const std::string& volumeId);
-    /// What to say if two disks that are connected hold the volume: a copy was
-    /// made of one. Nothing may be backed up then, for the one that is recorded
+    /// What to say if two disks that are connected hold one of the volumes: a copy
+    /// was made of it. Nothing may be backed up then, for the one that is recorded
     /// and the one in use need not be the same.
-    [[nodiscard]] std::optional<QString> twinOf(const std::string& volumeId);
+    [[nodiscard]] std::optional<QString> twinOf(const std::vector<std::string>& volumeIds);
     /// Writes attach.conf anew from the catalog. After protection changed.
     [[nodiscard]] Result<void> writeAttachConfig();
 

@@ -67,11 +67,19 @@ QString stateSentence(const bus::VolumeInfo& info, const std::string& reason)
     return info.isProtectable ? tr("Not protected.") : info.refusal;
 }
 
-QString twinSentence(const ProbedVolume& one, const ProbedVolume& other)
+// What to say if two of the devices hold this file system.
+std::optional<QString> twinSentence(const std::vector<ProbedVolume>& present,
+                                    const std::string& fsUuid)
 {
+    const auto holds = [&fsUuid](const ProbedVolume& one) { return one.fsUuid == fsUuid; };
+    const auto one = std::find_if(present.begin(), present.end(), holds);
+    const auto other =
+        one == present.end() ? one : std::find_if(std::next(one), present.end(), holds);
+    if (other == present.end())
+        return std::nullopt;
     return tr("Two disks hold the same file system, %1 and %2: one is a copy of the other. Backups "
               "wait until one of them is disconnected; the backups there are stay as they are.")
-        .arg(text(one.devicePath), text(other.devicePath));
+        .arg(text(one->devicePath), text(other->devicePath));
 }
 
 void fillDevice(bus::VolumeInfo& info, const ProbedVolume& device)
@@ -146,20 +154,17 @@ std::vector<ProbedVolume> Service::devices(bool fresh)
     return *m_devices;
 }
 
-std::optional<QString> Service::twinOf(const std::string& volumeId)
+std::optional<QString> Service::twinOf(const std::vector<std::string>& volumeIds)
 {
-    const auto row = volumeRow(volumeId);
-    if (!row)
-        return std::nullopt;
     const auto present = devices(true);
-    const auto isOfRow = [&row](const ProbedVolume& one) { return one.fsUuid == row->fsUuid; };
-    const auto device = std::find_if(present.begin(), present.end(), isOfRow);
-    if (device == present.end())
-        return std::nullopt;
-    const auto twin = std::find_if(device + 1, present.end(), isOfRow);
-    if (twin == present.end())
-        return std::nullopt;
-    return twinSentence(*device, *twin);
+    for (const std::string& id : volumeIds) {
+        const auto row = volumeRow(id);
+        if (!row)
+            continue;
+        if (auto twin = twinSentence(present, row->fsUuid))
+            return twin;
+    }
+    return std::nullopt;
 }
 
 bus::VolumeInfo Service::describe(Catalog& catalog, const VolumeRow& row,
@@ -248,16 +253,14 @@ BusResult<bus::VolumeInfoList> Service::volumes(bool freshDevices)
         if (!row.isProtected)
             continue;
         known.push_back(row.fsUuid);
-        const auto isOfRow = [&row](const ProbedVolume& one) { return one.fsUuid == row.fsUuid; };
-        const auto device = std::find_if(present.begin(), present.end(), isOfRow);
+        const auto device =
+            std::find_if(present.begin(), present.end(),
+                         [&row](const ProbedVolume& one) { return one.fsUuid == row.fsUuid; });
         bus::VolumeInfo info = describe(*catalog, row, device == present.end() ? nullptr : &*device,
                                         session->context.module, state);
-        if (device != present.end()) {
-            const auto twin = std::find_if(device + 1, present.end(), isOfRow);
-            if (twin != present.end()) {
-                info.state = bus::VolumeState::Unverified;
-                info.stateSentence = twinSentence(*device, *twin);
-            }
+        if (const auto twin = twinSentence(present, row.fsUuid)) {
+            info.state = bus::VolumeState::Unverified;
+            info.stateSentence = *twin;
         }
         list.append(std::move(info));
     }
