@@ -2,7 +2,6 @@
 # What both days of the demo need. Sourced after guest/lib.sh.
 
 writer=$VM_BUILD/tests/support/prefix_writer
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 
 # chapter TITLE: a heading of the story.
 chapter() {

@@ -112,6 +112,20 @@ unload_module() {
     rmmod dormouse
 }
 
+# kmod COMMAND...: speaks the module's ioctls; kmod.py lists the commands.
+kmod() {
+    python3 "$VM_GUEST/kmod.py" "$@"
+}
+
+# make_file_system ext4|xfs DEVICE: with blocks of 4 KiB, however small it is.
+make_file_system() {
+    case $1 in
+    ext4) mkfs.ext4 -q -b 4096 "$2" ;;
+    xfs) mkfs.xfs -q "$2" ;;
+    *) die "there is no making a $1" ;;
+    esac
+}
+
 # await WORD [SECONDS]: waits until the host does Machine.tell(WORD).
 await() {
     local left=$((${2:-600} * 10))

@@ -6,11 +6,10 @@
 # without the module and tracked, so that what else the machine does hits both.
 . "$VM_GUEST/lib.sh"
 rounds=$1 seconds=$2
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 
 disk=$(disk volume)
 modprobe ext4
-mkfs.ext4 -q -b 4096 "$disk"
+make_file_system ext4 "$disk"
 mkdir -p /v
 mount "$disk" /v
 fallocate -l 256M /v/range

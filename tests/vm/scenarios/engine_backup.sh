@@ -7,15 +7,7 @@
 . "$VM_SOURCE/tests/vm/scenarios/engine_lib.sh"
 
 load_module
-modprobe -a ext4 xfs loop fuse
-a=$(disk a) b=$(disk b) c=$(disk c)
-mkfs.ext4 -q "$a"
-mkfs.xfs -q "$b"
-mkfs.ext4 -q "$c"
-mkdir -p /v/a /v/b /repository
-mount "$a" /v/a
-mount "$b" /v/b
-mount "$c" /repository
+mount_volumes /repository
 
 for v in a b; do
     mkdir /v/$v/tree

@@ -5,6 +5,20 @@
 state=/run/engine
 driver() { "$VM_BUILD/tests/support/engine_driver" $state "$@"; }
 
+# mount_volumes FOLDER: ext4 at /v/a, XFS at /v/b, and at FOLDER the disk that the
+# repositories are on. Sets a, b and c, their devices.
+mount_volumes() {
+    modprobe -a ext4 xfs loop fuse
+    a=$(disk a) b=$(disk b) c=$(disk c)
+    mkfs.ext4 -q "$a"
+    mkfs.xfs -q "$b"
+    mkfs.ext4 -q "$c"
+    mkdir -p /v/a /v/b "$1"
+    mount "$a" /v/a
+    mount "$b" /v/b
+    mount "$c" "$1"
+}
+
 # Every file's content, owner, mode, time, link, xattrs and ACLs below a folder.
 # Directories' times are left out where the source goes on changing.
 fingerprint() {

@@ -9,16 +9,8 @@
 
 rounds=10
 load_module
-modprobe -a ext4 xfs loop fuse
-a=$(disk a) b=$(disk b) c=$(disk c)
-mkfs.ext4 -q "$a"
-mkfs.xfs -q "$b"
-mkfs.ext4 -q "$c"
-mkdir -p /v/a /v/b /repositories /tmp/moments
-mount "$a" /v/a
-mount "$b" /v/b
-mount "$c" /repositories
-mkdir /repositories/one /repositories/two
+mount_volumes /repositories
+mkdir /repositories/one /repositories/two /tmp/moments
 for v in a b; do
     for i in 0 1 2 3 4; do
         head -c 400K /dev/urandom >/v/$v/file$i

@@ -8,7 +8,6 @@
 # happened beside the volume.
 . "$VM_GUEST/lib.sh"
 fs=$1
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 field() { kmod status "$handle" | sed -n "s/^$1 //p"; }
 MIB=$((1 << 20))
 
@@ -20,10 +19,7 @@ size=$(($(blockdev --getsize64 "$disk") / MIB - start - 8))
 echo "start=${start}MiB,size=${size}MiB,type=83" | sfdisk -q "$disk" || die "sfdisk"
 volume=${disk}1
 wait_until 5 [ -b "$volume" ] || die "there is no partition"
-case $fs in
-ext4) mkfs.ext4 -q -b 4096 "$volume" ;;
-xfs) mkfs.xfs -q "$volume" ;;
-esac
+make_file_system "$fs" "$volume"
 mkdir -p /v /ref
 mount -t tmpfs -o size=2G tmpfs /ref
 mount "$volume" /v

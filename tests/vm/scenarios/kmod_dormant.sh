@@ -6,13 +6,11 @@
 # again: the snapshot equals the copy made without us, the map has every difference.
 . "$VM_GUEST/lib.sh"
 fs=$1
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 
 load_module
 volume=$(disk volume)
 modprobe "$fs"
-[ "$fs" = ext4 ] && mkfs.ext4 -q -b 4096 "$volume"
-[ "$fs" = xfs ] && mkfs.xfs -q "$volume"
+make_file_system "$fs" "$volume"
 mkdir -p /v /ref
 mount -t tmpfs tmpfs /ref
 mount "$volume" /v

@@ -6,7 +6,6 @@
 # goes on, says so, refuses what it can no longer do, and never writes there again:
 # not one byte of the user's new data changes, now or after the next load.
 . "$VM_GUEST/lib.sh"
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 field() { kmod status "$handle" | sed -n "s/^$1 //p"; }
 
 load_module

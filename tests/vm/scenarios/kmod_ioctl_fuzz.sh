@@ -6,14 +6,13 @@
 # stays quiet, and the volume's map has every difference afterwards.
 . "$VM_GUEST/lib.sh"
 seconds=$1 seed=${2:-$RANDOM}
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 fuzz() { python3 "$VM_GUEST/kmod_fuzz.py" "$@"; }
 
 load_module
 modprobe -a ext4
 kept_disk=$(disk kept) scrap_disk=$(disk scrap)
-mkfs.ext4 -q -b 4096 "$kept_disk"
-mkfs.ext4 -q -b 4096 "$scrap_disk"
+make_file_system ext4 "$kept_disk"
+make_file_system ext4 "$scrap_disk"
 mkdir -p /kept /scrap /ref
 mount -t tmpfs -o size=1G tmpfs /ref
 mount "$kept_disk" /kept

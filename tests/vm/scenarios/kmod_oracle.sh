@@ -5,15 +5,11 @@
 # after random writers do their worst; and the change map has every difference.
 . "$VM_GUEST/lib.sh"
 fs=$1
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 
 load_module
 volume=$(disk volume)
 modprobe "$fs"
-case $fs in
-ext4) mkfs.ext4 -q -b 4096 "$volume" ;;
-xfs) mkfs.xfs -q "$volume" ;;
-esac
+make_file_system "$fs" "$volume"
 mkdir -p /v /ref
 mount -t tmpfs -o size=2G tmpfs /ref
 mount "$volume" /v

@@ -8,14 +8,13 @@
 # devices, where nothing is frozen and the gates alone keep order. Snapshots from
 # two calls must be told apart from such a pair by the same check.
 . "$VM_GUEST/lib.sh"
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 writer() { "$VM_BUILD/tests/support/prefix_writer" "$@"; }
 
 load_module
 modprobe -a ext4 xfs
 a=$(disk a) b=$(disk b)
-mkfs.ext4 -q -b 4096 "$a"
-mkfs.xfs -q "$b"
+make_file_system ext4 "$a"
+make_file_system xfs "$b"
 mkdir -p /a /b /s/a /s/b
 mount "$a" /a
 mount "$b" /b

@@ -3,7 +3,6 @@
 # One boot of kmod_reboot.py: FS HOW before|stranger|after.
 . "$VM_GUEST/lib.sh"
 fs=$1 how=$2 part=$3
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 volume=$(disk volume)
 reference=$(disk reference)
 notes=$(disk notes)
@@ -13,8 +12,7 @@ mkdir -p /v /notes
 
 before() {
     load_module
-    [ "$fs" = ext4 ] && mkfs.ext4 -q -b 4096 "$volume"
-    [ "$fs" = xfs ] && mkfs.xfs -q "$volume"
+    make_file_system "$fs" "$volume"
     mkfs.ext4 -q "$notes"
     mount "$notes" /notes
     mount "$volume" /v

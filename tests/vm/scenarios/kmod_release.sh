@@ -6,7 +6,6 @@
 # deactivated, its loop device released, its disk's driver and our module unloaded,
 # at once. What the status says afterwards is true.
 . "$VM_GUEST/lib.sh"
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 state() { kmod status "$1" | sed -n 's/^state //p'; }
 
 # at_once NAME COMMAND...: succeeds, and within two seconds.

@@ -6,7 +6,6 @@
 # store that is much too small: the snapshot is given up, and says so; tracking and
 # the writes go on.
 . "$VM_GUEST/lib.sh"
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 field() { kmod status "$handle" | sed -n "s/^$1 //p"; }
 
 load_module

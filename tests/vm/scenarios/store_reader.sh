@@ -6,15 +6,11 @@
 . "$VM_GUEST/lib.sh"
 fs=$1
 reader=$VM_BUILD/helper/dormouse-store
-kmod() { python3 "$VM_GUEST/kmod.py" "$@"; }
 
 load_module
 volume=$(disk volume)
 modprobe "$fs"
-case $fs in
-ext4) mkfs.ext4 -q -b 4096 "$volume" ;;
-xfs) mkfs.xfs -q "$volume" ;;
-esac
+make_file_system "$fs" "$volume"
 mkdir -p /v /ref
 mount -t tmpfs -o size=2000M tmpfs /ref
 mount "$volume" /v
