@@ -95,6 +95,7 @@ static int begin_first_epoch(struct volume *v)
 	e->epoch = 1;
 	e->first_epoch = 1;
 	get_random_bytes(e->id, sizeof(e->id));
+	memcpy(e->from_id, e->id, sizeof(e->id));
 	e->created_ns = ktime_get_real_ns();
 	v->epochs[v->nr_epochs++] = e;
 	v->map = (unsigned long *)e->map;
@@ -266,13 +267,11 @@ int volume_detach(struct volume *v, bool forget)
 	u32 i;
 	int err = 0;
 
-	for (i = 0; i < v->nr_epochs; i++)
-		if (v->epochs[i]->disk) {
-			err = snapshot_disk_destroy(v->epochs[i]->disk);
-			if (err)
-				return err;
-			v->epochs[i]->disk = NULL;
-		}
+	for (i = 0; i < v->nr_epochs; i++) {
+		err = snapshot_disk_destroy(v, v->epochs[i]);
+		if (err)
+			return err;
+	}
 	mutex_lock(&v->store_mutex);
 	if (forget) {
 		volume_disown(v);

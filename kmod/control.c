@@ -46,15 +46,12 @@ static u64 map_bytes(struct volume *v, const u64 *map)
 static void fill_status(struct volume *v, struct dormouse_status *s)
 {
 	const struct volume_epoch *open = volume_open_epoch(v);
-	u32 i;
 
 	s->handle = v->handle;
 	s->state = state_of(v);
 	s->mode = v->preserving ? DORMOUSE_MODE_SNAPSHOT : DORMOUSE_MODE_TRACKING;
 	s->fs = v->super.fs;
-	s->nr_snapshots = 0;
-	for (i = 0; i < v->nr_epochs; i++)
-		s->nr_snapshots += !!(v->epochs[i]->flags & DORMOUSE_EPOCH_SNAPSHOT);
+	s->nr_snapshots = volume_snapshots(v);
 	s->in_use = volume_in_use(v);
 	s->sealed = v->sealed;
 	s->dev_major = MAJOR(v->bdev->bd_dev);
@@ -191,9 +188,8 @@ static long do_unexpose(struct volume *v, const struct dormouse_snapshot_ref *a)
 
 	if (!e || !e->disk)
 		return -ENOENT;
-	err = snapshot_disk_destroy(e->disk);
+	err = snapshot_disk_destroy(v, e);
 	if (!err) {
-		e->disk = NULL;
 		mutex_lock(&v->store_mutex);
 		volume_epochs_tidy(v);
 		mutex_unlock(&v->store_mutex);
@@ -211,6 +207,7 @@ static void fill_epoch(struct volume *v, u32 i, struct dormouse_epoch *out)
 	out->epoch = e->epoch;
 	out->first_epoch = e->first_epoch;
 	memcpy(out->id, e->id, 16);
+	memcpy(out->from_id, e->from_id, 16);
 	if (!open)
 		memcpy(out->next_id, v->epochs[i + 1]->id, 16);
 	out->changed_bytes = map_bytes(v, e->map);

@@ -122,6 +122,7 @@ static u8 *put_epochs(struct volume *v, u8 *out)
 		disk->epoch = cpu_to_le64(e->epoch);
 		disk->first_epoch = cpu_to_le64(e->first_epoch);
 		memcpy(disk->id, e->id, 16);
+		memcpy(disk->from_id, e->from_id, 16);
 		disk->created_ns = cpu_to_le64(e->created_ns);
 		disk->undo_start = cpu_to_le64(e->undo_start);
 		disk->flags = cpu_to_le32(

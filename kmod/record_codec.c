@@ -5,7 +5,7 @@
 _Static_assert(sizeof(struct dormouse_disk_record) == DORMOUSE_RECORD_HEADER_BYTES, "record header");
 _Static_assert(sizeof(struct dormouse_disk_super) == 120, "superblock");
 _Static_assert(sizeof(struct dormouse_disk_state) == 64, "state");
-_Static_assert(sizeof(struct dormouse_disk_epoch) == 56, "epoch");
+_Static_assert(sizeof(struct dormouse_disk_epoch) == 72, "epoch");
 _Static_assert(sizeof(struct dormouse_disk_sentinel) == 40, "sentinel");
 
 static u32 super_crc(const u8 *copy)

@@ -33,6 +33,7 @@ static int take_epoch(struct recovery *r, const struct dormouse_disk_epoch *disk
 	e->epoch = le64_to_cpu(disk->epoch);
 	e->first_epoch = le64_to_cpu(disk->first_epoch);
 	memcpy(e->id, disk->id, 16);
+	memcpy(e->from_id, disk->from_id, 16);
 	e->created_ns = le64_to_cpu(disk->created_ns);
 	e->undo_start = le64_to_cpu(disk->undo_start);
 	if (flags & DORMOUSE_DISK_EPOCH_ACKED)

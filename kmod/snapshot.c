@@ -35,19 +35,10 @@ static int prepare(struct moment *m, char *reason)
 	} else if (bdev_nr_sectors(v->bdev) != v->nr_sectors) {
 		strscpy(reason, "the device has changed its size", DORMOUSE_REASON_BYTES);
 		err = -ESTALE;
-	} else if (v->nr_epochs >= DORMOUSE_MAX_EPOCHS - 1) {
+	} else if (volume_snapshots(v) >= DORMOUSE_MAX_SNAPSHOTS ||
+		   v->nr_epochs >= DORMOUSE_MAX_EPOCHS - 1) {
 		strscpy(reason, "there are too many snapshots", DORMOUSE_REASON_BYTES);
 		err = -ENOSPC;
-	} else {
-		u32 i, maps = 0;
-
-		for (i = 0; i < v->nr_epochs; i++)
-			maps += !!v->epochs[i]->map;
-		if (maps > DORMOUSE_MAX_MAPS) {
-			strscpy(reason, "too many change maps wait to be fetched",
-				DORMOUSE_REASON_BYTES);
-			err = -ENOSPC;
-		}
 	}
 	mutex_unlock(&v->store_mutex);
 	if (err)
@@ -112,6 +103,7 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	e->epoch = before->epoch + 1;
 	e->first_epoch = e->epoch;
 	get_random_bytes(e->id, sizeof(e->id));
+	memcpy(e->from_id, e->id, sizeof(e->id));
 	e->created_ns = ktime_get_real_ns();
 	e->undo_start = v->undo.head;
 	e->undo_sequence = v->undo.sequence;
@@ -209,16 +201,13 @@ out:
 int snapshot_drop(struct volume *v, struct volume_epoch *e)
 {
 	bool durable;
-	int err = 0;
+	int err;
 
 	if (!e || !(e->flags & (DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_SNAPSHOT_FAILED)))
 		return -ENOENT;
-	if (e->disk) {
-		err = snapshot_disk_destroy(e->disk);
-		if (err)
-			return err;
-		e->disk = NULL;
-	}
+	err = snapshot_disk_destroy(v, e);
+	if (err)
+		return err;
 	mutex_lock(&v->store_mutex);
 	durable = e->flags & DORMOUSE_EPOCH_DURABLE;
 	e->flags &= ~(DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE |

@@ -197,6 +197,11 @@ static const struct block_device_operations snapshot_fops = {
 	.free_disk = snapshot_free,
 };
 
+bool snapshot_disk_is_open(const struct snapshot_disk *d)
+{
+	return atomic_read(&d->disk->part0->bd_openers) > 0;
+}
+
 u32 snapshot_disk_index(const struct snapshot_disk *d)
 {
 	return d->index;
@@ -258,16 +263,22 @@ no_index:
 	return err;
 }
 
-int snapshot_disk_destroy(struct snapshot_disk *d)
+int snapshot_disk_destroy(struct volume *v, struct volume_epoch *e)
 {
-	struct gendisk *disk = d->disk;
+	struct snapshot_disk *d = e->disk;
 
-	if (atomic_read(&disk->part0->bd_openers))
+	if (!d)
+		return 0;
+	if (snapshot_disk_is_open(d))
 		return -EBUSY;
-	del_gendisk(disk);
+	/* The worker asks it whether it is open. */
+	mutex_lock(&v->store_mutex);
+	e->disk = NULL;
+	mutex_unlock(&v->store_mutex);
+	del_gendisk(d->disk);
 	/* Reads that were submitted before; none comes after. */
 	destroy_workqueue(d->wq);
-	put_disk(disk);
+	put_disk(d->disk);
 	return 0;
 }
 

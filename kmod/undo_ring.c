@@ -55,6 +55,47 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Before a write that was not copied for a durable snapshot goes on, and before its
+ * place in the ring is used again: else a power cut would bring it back with that
+ * write in it, or without its data. */
+static void end_on_record(struct volume *v, bool durable)
+{
+	if (durable && !v->failed && journal_state(v, DORMOUSE_RECORD_MAP, 0))
+		volume_fail(v, "the journal cannot be written");
+}
+
+static struct volume_epoch *oldest_snapshot(struct volume *v)
+{
+	u32 i;
+
+	for (i = 0; i < v->nr_epochs; i++)
+		if (v->epochs[i]->flags & DORMOUSE_EPOCH_SNAPSHOT)
+			return v->epochs[i];
+	return NULL;
+}
+
+/* The store is full: the oldest snapshot ends, which frees what only it needs. If
+ * somebody reads it, he is told that it failed. False: there is none left. */
+static bool end_oldest(struct volume *v)
+{
+	struct volume_epoch *e = oldest_snapshot(v);
+	bool durable, read;
+
+	if (!e)
+		return false;
+	read = e->disk && snapshot_disk_is_open(e->disk);
+	durable = e->flags & DORMOUSE_EPOCH_DURABLE;
+	spin_lock_irq(&v->lock);
+	e->flags &= ~(DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE);
+	e->flags |= DORMOUSE_EPOCH_SNAPSHOT_FAILED;
+	spin_unlock_irq(&v->lock);
+	event_post(v, read ? DORMOUSE_EVENT_SNAPSHOT_FAILED : DORMOUSE_EVENT_SNAPSHOT_DROPPED,
+		   e->epoch, "the store is full");
+	undo_snapshots_changed(v);
+	end_on_record(v, durable);
+	return v->preserving;
+}
+
 /* Makes room for `blocks` in one piece; -ENOSPC when the snapshots need it all. */
 static int make_room(struct volume *v, u32 blocks)
 {
@@ -106,6 +147,18 @@ static bool wants_durable(struct volume *v)
 	return false;
 }
 
+/* Says so, once each time, when the ring fills beyond three quarters and nine tenths. */
+static void watch_fill(struct volume *v)
+{
+	struct volume_undo *u = &v->undo;
+	const u32 used = div64_u64((u->head - u->tail) * 1000, v->super.undo_blocks);
+	const u32 level = used >= 900 ? 900 : used >= 750 ? 750 : 0;
+
+	if (level > u->warned)
+		event_post(v, DORMOUSE_EVENT_STORE_LOW, used, "");
+	u->warned = level;
+}
+
 int undo_flush(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
@@ -121,11 +174,9 @@ int undo_flush(struct volume *v)
 		return 0;
 	sort(u->units, u->nr_units, sizeof(*u->units), by_number, NULL);
 	blocks = 1 + u->nr_units * unit_blocks;
-	err = make_room(v, blocks);
-	if (err) {
-		undo_give_up(v, "the store is full");
-		goto done;
-	}
+	while (make_room(v, blocks))
+		if (!end_oldest(v))
+			goto done;
 	memset(u->buffer, 0, DORMOUSE_STORE_BLOCK);
 	disk = u->buffer + DORMOUSE_RECORD_HEADER_BYTES;
 	disk->nr_units = cpu_to_le32(u->nr_units);
@@ -169,6 +220,7 @@ int undo_flush(struct volume *v)
 	u->prev_crc = record.header_crc;
 	volume_stat_add(v, copied_bytes, (u64)u->nr_units * DORMOUSE_UNIT_BYTES);
 	volume_stat_add(v, batches, 1);
+	watch_fill(v);
 done:
 	u->nr_units = 0;
 	return 0; /* a snapshot may have failed, but never the write */
@@ -188,12 +240,8 @@ void undo_snapshots_changed(struct volume *v)
 void undo_trim(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
-	const struct volume_epoch *oldest = NULL;
-	u32 i;
+	const struct volume_epoch *oldest = oldest_snapshot(v);
 
-	for (i = 0; i < v->nr_epochs && !oldest; i++)
-		if (v->epochs[i]->flags & DORMOUSE_EPOCH_SNAPSHOT)
-			oldest = v->epochs[i];
 	u->tail = oldest ? oldest->undo_start : u->head;
 	u->tail_sequence = oldest ? oldest->undo_sequence : u->sequence;
 	u->tail_prev_crc = oldest ? oldest->undo_prev_crc : u->prev_crc;
@@ -219,8 +267,5 @@ void undo_give_up(struct volume *v, const char *reason)
 	}
 	spin_unlock_irq(&v->lock);
 	undo_snapshots_changed(v);
-	/* Before the write that was not copied for: else a power cut would bring a
-	 * durable snapshot back with that write in it. */
-	if (durable && !v->failed && journal_state(v, DORMOUSE_RECORD_MAP, 0))
-		volume_fail(v, "the journal cannot be written");
+	end_on_record(v, durable);
 }

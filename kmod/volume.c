@@ -176,31 +176,45 @@ static void remove_epoch(struct volume *v, u32 i)
 	volume_epoch_free(v, e);
 }
 
-/* The later of two neighbours takes in the earlier; neither may have a snapshot. */
-static bool merge_oldest_maps(struct volume *v)
+/* The two oldest closed maps become one, which the later epoch has from then on. */
+static void merge_oldest_maps(struct volume *v)
 {
+	struct volume_epoch *a = NULL, *b = NULL;
 	u32 i;
 
-	for (i = 0; i + 2 < v->nr_epochs; i++) {
-		struct volume_epoch *a = v->epochs[i], *b = v->epochs[i + 1];
-
-		if (!a->map || !b->map || (a->flags | b->flags) & DORMOUSE_EPOCH_SNAPSHOT ||
-		    a->disk || b->disk)
+	for (i = 0; i + 1 < v->nr_epochs && !b; i++) {
+		if (!v->epochs[i]->map)
 			continue;
-		change_map_merge(b->map, a->map, v->geometry.nr_granules);
-		b->flags |= a->flags & DORMOUSE_EPOCH_VOID;
-		b->first_epoch = a->first_epoch;
-		memcpy(b->id, a->id, 16);
-		remove_epoch(v, i);
-		return true;
+		if (a)
+			b = v->epochs[i];
+		else
+			a = v->epochs[i];
 	}
-	return false;
+	if (!b)
+		return;
+	change_map_merge(b->map, a->map, v->geometry.nr_granules);
+	b->flags |= a->flags & DORMOUSE_EPOCH_VOID;
+	b->first_epoch = a->first_epoch;
+	memcpy(b->from_id, a->from_id, 16);
+	free_map(v, a);
+	a->flags |= DORMOUSE_EPOCH_ACKED;
+}
+
+static u32 closed_maps(const struct volume *v)
+{
+	u32 i, maps = 0;
+
+	for (i = 0; i + 1 < v->nr_epochs; i++)
+		maps += !!v->epochs[i]->map;
+	return maps;
 }
 
 void volume_epochs_tidy(struct volume *v)
 {
-	u32 i, maps;
+	u32 i;
 
+	while (closed_maps(v) > DORMOUSE_MAX_MAPS - 1)
+		merge_oldest_maps(v);
 	for (i = 0; i + 1 < v->nr_epochs;) {
 		struct volume_epoch *e = v->epochs[i];
 
@@ -211,11 +225,15 @@ void volume_epochs_tidy(struct volume *v)
 		else
 			remove_epoch(v, i);
 	}
-	do {
-		maps = 0;
-		for (i = 0; i + 1 < v->nr_epochs; i++)
-			maps += !!v->epochs[i]->map;
-	} while (maps > DORMOUSE_MAX_MAPS - 1 && merge_oldest_maps(v));
+}
+
+u32 volume_snapshots(const struct volume *v)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < v->nr_epochs; i++)
+		nr += !!(v->epochs[i]->flags & DORMOUSE_EPOCH_SNAPSHOT);
+	return nr;
 }
 
 bool volume_in_use(struct volume *v)

@@ -35,7 +35,7 @@
 
 #define DORMOUSE_MAX_VOLUMES 64
 #define DORMOUSE_MAX_EPOCHS (DORMOUSE_MAX_SNAPSHOTS + 8)
-#define DORMOUSE_MAX_MAPS 5      /* closed and not acknowledged; more are merged */
+#define DORMOUSE_MAX_MAPS 5      /* closed and not acknowledged; older ones are merged */
 #define DORMOUSE_BATCH_UNITS 64  /* old data copied by one append: 1 MiB */
 #define DORMOUSE_BATCH_BIOS 64
 #define DORMOUSE_BATCH_REGIONS 960 /* fit one block beside the headers */
@@ -47,8 +47,9 @@ struct snapshot_disk;
 
 /* An epoch that is open, or whose map or snapshot somebody still needs. */
 struct volume_epoch {
-	u64 epoch, first_epoch;
-	u8 id[16];
+	u64 epoch, first_epoch; /* its map covers first_epoch..epoch */
+	u8 id[16];              /* of its start */
+	u8 from_id[16];         /* of the start of first_epoch */
 	u64 created_ns;
 	u64 undo_start;     /* undo_head, sequence and prev_crc when it began */
 	u64 undo_sequence;
@@ -56,7 +57,6 @@ struct volume_epoch {
 	u32 flags;          /* DORMOUSE_EPOCH_SNAPSHOT, DURABLE, VOID, ACKED, ..._FAILED */
 	u64 *map;           /* NULL once acknowledged */
 	struct snapshot_disk *disk; /* exposed */
-	u32 pins;           /* readers of its disk; control_mutex */
 };
 
 struct volume_geometry {
@@ -86,6 +86,7 @@ struct volume_undo {
 	u32 tail_prev_crc;
 	struct undo_index index;   /* lock */
 	unsigned long *copied;     /* units preserved since the newest snapshot */
+	u32 warned;                /* per mille at which the last STORE_LOW was posted */
 	u32 *units;                /* DORMOUSE_BATCH_UNITS */
 	u32 nr_units;
 	void *buffer;              /* one record: a header block and a batch of data */
@@ -168,6 +169,7 @@ void volume_epoch_free(struct volume *v, struct volume_epoch *e);
 struct volume_epoch *volume_epoch_find(struct volume *v, u64 epoch);
 /* Removes entries that nobody needs and merges maps above the limit; store_mutex. */
 void volume_epochs_tidy(struct volume *v);
+u32 volume_snapshots(const struct volume *v); /* that are live; store_mutex */
 bool volume_in_use(struct volume *v);
 /* Ends recording for good; any context that may sleep, store_mutex held or not. */
 void volume_fail(struct volume *v, const char *reason);
@@ -231,7 +233,8 @@ int recover_store(struct volume *v, char *reason);
 
 /* undo_ring.c; store_mutex. */
 int undo_preserve(struct volume *v, u64 offset, u64 length); /* queue uncopied units */
-int undo_flush(struct volume *v);                            /* copy what is queued */
+/* Copies what is queued. Where the ring is full, the oldest snapshots end. */
+int undo_flush(struct volume *v);
 bool undo_needed(struct volume *v, u64 offset, u64 length);
 void undo_trim(struct volume *v); /* frees what no live snapshot needs */
 void undo_give_up(struct volume *v, const char *reason); /* every snapshot fails */
@@ -246,7 +249,8 @@ bool sentinel_verify(struct volume *v, char *reason);
 
 /* snapshot_disk.c; control_mutex. */
 int snapshot_disk_create(struct volume *v, struct volume_epoch *e);
-int snapshot_disk_destroy(struct snapshot_disk *disk); /* -EBUSY while it is open */
+int snapshot_disk_destroy(struct volume *v, struct volume_epoch *e); /* -EBUSY while it is open */
+bool snapshot_disk_is_open(const struct snapshot_disk *disk); /* store_mutex serves too */
 u32 snapshot_disk_index(const struct snapshot_disk *disk);
 dev_t snapshot_disk_dev(const struct snapshot_disk *disk);
 int snapshot_disk_init(void);

@@ -14,7 +14,7 @@ Result<int> collectChanges(const Module& module, std::uint32_t handle, const Cha
         if (epoch.isOpen || epoch.isAcknowledged)
             continue;
         ClosedEpoch closed;
-        closed.fromId = epoch.id;
+        closed.fromId = epoch.fromId;
         closed.toId = epoch.nextId;
         closed.number = epoch.epoch + 1;
         // The next one in the list may be a later epoch, if those between are gone.

@@ -315,6 +315,7 @@ Result<std::vector<EpochInfo>> Module::epochs(std::uint32_t handle) const
         info.epoch = one.epoch;
         info.firstEpoch = one.first_epoch;
         info.id = idFrom(one.id);
+        info.fromId = idFrom(one.from_id);
         info.nextId = idFrom(one.next_id);
         info.changedBytes = one.changed_bytes;
         info.undoBytes = one.undo_bytes;

@@ -134,8 +134,9 @@ struct EpochInfo
 {
     std::uint64_t epoch = 0;
     std::uint64_t firstEpoch = 0; ///< less than `epoch` for a merged map
-    Id128 id;                     ///< where the interval of its map begins
-    Id128 nextId;                 ///< where it ends; none while open
+    Id128 id;                     ///< of its start
+    Id128 fromId;                 ///< where the interval of its map begins: firstEpoch's start
+    Id128 nextId;                 ///< where that ends; none while open
     std::uint64_t changedBytes = 0;
     std::uint64_t undoBytes = 0;
     std::int64_t createdMs = 0;

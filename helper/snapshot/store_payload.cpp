@@ -83,6 +83,7 @@ Result<StoreState> decodeState(ByteView payload, std::uint64_t volumeBytes)
         epoch.number = in.u64();
         epoch.firstNumber = in.u64();
         epoch.id.bytes = in.array<16>();
+        epoch.fromId.bytes = in.array<16>();
         epoch.createdNs = in.u64();
         epoch.undoStart = in.u64();
         const std::uint32_t epochFlags = in.u32();

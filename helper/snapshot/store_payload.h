@@ -26,7 +26,8 @@ struct StoreEpoch
 {
     std::uint64_t number = 0;
     std::uint64_t firstNumber = 0; ///< less than `number` for a merged one
-    Id128 id;
+    Id128 id;     ///< of its start
+    Id128 fromId; ///< of firstNumber's start
     std::uint64_t createdNs = 0;
     std::uint64_t undoStart = 0; ///< block of the undo ring, counted up
     bool isAcknowledged = false;

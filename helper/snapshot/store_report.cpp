@@ -104,7 +104,8 @@ std::string recordText(const StoreRecordInfo& info)
 std::string epochJson(const StoreEpoch& epoch, const StoreReader& reader)
 {
     return "{\"epoch\":" + number(epoch.number) + ",\"firstEpoch\":" + number(epoch.firstNumber) +
-           ",\"id\":" + quoted(epoch.id.hex()) + ",\"createdNs\":" + number(epoch.createdNs) +
+           ",\"id\":" + quoted(epoch.id.hex()) +
+           ",\"fromId\":" + quoted(epoch.fromId.hex()) + ",\"createdNs\":" + number(epoch.createdNs) +
            ",\"undoStart\":" + number(epoch.undoStart) +
            ",\"isOpen\":" + boolean(epoch.number == reader.state().openEpoch) +
            ",\"isAcknowledged\":" + boolean(epoch.isAcknowledged) +

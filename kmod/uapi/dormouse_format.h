@@ -130,8 +130,9 @@ struct dormouse_disk_state {
 #define DORMOUSE_DISK_EPOCH_VOID 2u
 #define DORMOUSE_DISK_EPOCH_SNAPSHOT 4u  /* a durable snapshot lives */
 struct dormouse_disk_epoch {
-	__le64 epoch, first_epoch;
-	__u8 id[16];
+	__le64 epoch, first_epoch; /* its map covers first_epoch..epoch */
+	__u8 id[16];      /* of its start */
+	__u8 from_id[16]; /* of the start of first_epoch */
 	__le64 created_ns;
 	__le64 undo_start; /* undo_head when it began */
 	__le32 flags;

@@ -227,7 +227,7 @@ struct dormouse_expose {
 
 /* EPOCHS: what is known of the closed epochs and live snapshots, oldest first. */
 #define DORMOUSE_EPOCH_OPEN 1u      /* still being written */
-#define DORMOUSE_EPOCH_ACKED 2u     /* its map was acknowledged (and is gone) */
+#define DORMOUSE_EPOCH_ACKED 2u     /* its map was acknowledged, or merged into a later one */
 #define DORMOUSE_EPOCH_VOID 4u      /* its map cannot be trusted: read everything */
 #define DORMOUSE_EPOCH_SNAPSHOT 8u  /* its snapshot is live */
 #define DORMOUSE_EPOCH_DURABLE 16u  /* ... and durable */
@@ -239,6 +239,7 @@ struct dormouse_epoch {
 	__u64 epoch;
 	__u64 first_epoch; /* == epoch unless MERGED */
 	__u8 id[DORMOUSE_ID_BYTES];      /* of this epoch's start */
+	__u8 from_id[DORMOUSE_ID_BYTES]; /* of first_epoch's start: == id unless MERGED */
 	__u8 next_id[DORMOUSE_ID_BYTES]; /* of the following epoch; zero while open */
 	__u64 changed_bytes;
 	__u64 undo_bytes; /* old data kept since this epoch began, for its snapshot */

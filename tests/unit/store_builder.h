@@ -172,8 +172,8 @@ public:
         for (std::size_t i = 0; i < epochs.size(); ++i) {
             out.u64(epochs[i].number);
             out.u64(epochs[i].first);
-            Bytes id(16, std::uint8_t(epochs[i].number));
-            out.raw(id);
+            out.raw(Bytes(16, std::uint8_t(epochs[i].number)));
+            out.raw(Bytes(16, std::uint8_t(epochs[i].first)));
             out.u64(1000 * epochs[i].number);
             out.u64(epochs[i].undoStart);
             out.u32(epochs[i].flags);

@@ -26,6 +26,7 @@ import sys
 
 FS = {"other": 0, "ext4": 1, "xfs": 2}
 CREATE, FORGET, DURABLE = 1, 1, 1
+ACKED = 2
 BLOCK = 4096
 STATS = 25
 CONTROL = "/dev/dormouse-control"
@@ -47,7 +48,7 @@ STRUCTS = {
     "ack": (12, "=IIQ", "handle:I n:Q"),
     "seal": (13, "=II", "handle:I"),
 }
-EPOCH = struct.Struct("=QQ16s16sQQQII")
+EPOCH = struct.Struct("=QQ16s16s16sQQQII")
 
 
 def number(name):
@@ -224,7 +225,7 @@ def differences(handle, a, b, piece=BLOCK):
 def later_changes(handle, epoch):
     """What changed from the epoch's start to the open epoch's; every map is needed."""
     found, next_epoch = [], epoch
-    closed = [e for e in epochs(handle) if e[0] >= epoch][:-1]
+    closed = [e for e in epochs(handle) if e[0] >= epoch and not e[8] & ACKED][:-1]
     for number, first, *_ in closed:
         if first > next_epoch:
             raise Failed(f"no change map of epoch {next_epoch}")
@@ -271,7 +272,7 @@ def main(verb, *args):
         print(f"/dev/dormouse{v[3]}")
     elif verb == "epochs":
         for e in epochs(int(args[0])):
-            print(e[0], e[7], e[4], e[2].hex())
+            print(e[0], e[8], e[5], e[2].hex())
     elif verb == "changes":
         for offset, length in changes(int(args[0]), int(args[1])):
             print(offset, length)

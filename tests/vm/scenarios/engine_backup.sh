@@ -59,6 +59,7 @@ check() {
 }
 
 moment first
+pack=$(find /repository/packs -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
 prove "the first backup of ext4 is full" [ "$(field /tmp/moments/first.out "$va" kind)" = full ]
 prove "the first backup of XFS is full" [ "$(field /tmp/moments/first.out "$vb" kind)" = full ]
 refute "free space was not asked for in vain" grep -q 'Everything was read' /tmp/moments/first.out
@@ -141,6 +142,31 @@ done
 check fourth
 check first
 prove "the repository is healthy" driver verify /repository
+
+# flip STEP: turns one bit over in the middle of the pack, and every STEP bytes after it.
+flip() {
+    python3 -c '
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+for at in range(len(data) // 2, len(data), int(sys.argv[2]) or len(data)):
+    data[at] ^= 1
+open(sys.argv[1], "wb").write(data)' "$pack" "$1"
+}
+say "one byte of a pack of the first backup is changed, then many"
+cp "$pack" /tmp/pack
+flip 0
+refute "verification finds the byte" driver verify /repository
+flip 32768
+sound=0
+for volume in "$va" "$vb"; do
+    browse "$(record_of /tmp/moments/first.out)" "$volume" || continue
+    fingerprint "$browse_path" >/tmp/moments/seen 2>/dev/null
+    cmp -s "/tmp/moments/first.$volume" /tmp/moments/seen && sound=$((sound + 1))
+    end_browse
+done
+refute "what is damaged is not shown as sound" [ $sound = 2 ]
+cp /tmp/pack "$pack"
+prove "with its bytes back the repository is healthy" driver verify /repository
 
 driver plan both /repository 0 "$va"
 driver snapshot "$vb" >/tmp/moments/local

@@ -17,3 +17,7 @@ add_vm_test(kmod.release SCRIPT scenarios/kmod_release.sh DISKS volume=512M TIME
 add_vm_test(kmod.discard.ext4 SCRIPT scenarios/kmod_discard.sh DISKS disk=256M MEMORY 3G TIMEOUT 200 ARGS ext4)
 add_vm_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
 add_vm_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)
+add_vm_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)
+if(TARGET cut_replayer)
+    add_vm_script_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 200 1)
+endif()

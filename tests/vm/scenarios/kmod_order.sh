@@ -90,8 +90,6 @@ refute "mounted: a pair from two calls is found out" check_files apart
 place_a=$(place /a/file) place_b=$(place /b/file)
 [ "${place_a#*+}" = 2097152 ] && [ "${place_b#*+}" = 2097152 ] || die "the files are in pieces: $place_a $place_b"
 umount /a /b
-# Only so many change maps may wait to be fetched.
-kmod ack "$ha" ${apart% *} && kmod ack "$hb" ${apart#* } || die "ack"
 start_writer "$a@$place_a" "$b@$place_b"
 for name in three four five; do
     go_on 60

@@ -18,7 +18,7 @@ from .paths import LabError
 
 _SIZE = re.compile(r"^(\d+)([KMGT]?)$")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_OPTIONS = ("kind", "cache", "lbs", "pbs", "size", "ro", "unplug")
+_OPTIONS = ("kind", "cache", "lbs", "pbs", "size", "ro", "unplug", "log")
 _FLAGS = ("ro", "unplug")
 
 
@@ -46,6 +46,7 @@ class Disk:
     pbs: int = 512  # physical block size in bytes
     ro: bool = False
     unplug: bool = False  # can be pulled out with Machine.unplug(); scsi always can
+    log: Path = None  # records every write, in the order of completion (QEMU's blklogwrites)
 
     def __post_init__(self):
         self.path = Path(self.path).resolve()
@@ -60,7 +61,7 @@ class Disk:
         """From NAME=SIZE[,option...] or NAME=PATH[,option...].
 
         Options: kind=virtio|scsi|nvme, cache=MODE, lbs=BYTES, pbs=BYTES,
-        size=SIZE (of a PATH that does not exist yet), ro, unplug.
+        size=SIZE (of a PATH that does not exist yet), ro, unplug, log=PATH.
         """
         name, equals, rest = text.partition("=")
         what, *options = rest.split(",")
@@ -93,10 +94,18 @@ class Disk:
         """Kernel modules that the guest needs to see this disk."""
         return {"virtio": ["virtio_blk"], "scsi": ["virtio_scsi", "sd_mod"], "nvme": ["nvme"]}[self.kind]
 
+    def _backend(self):
+        if self.log is None:
+            return f"file={escape(self.path)},format=raw"
+        Path(self.log).touch()
+        return (f"driver=blklogwrites,file.driver=file,file.filename={escape(self.path)},"
+                f"log.driver=file,log.filename={escape(self.log)},log-sector-size=512,"
+                f"file.cache.no-flush=on,log.cache.no-flush=on")
+
     def qemu_options(self, number):
         """Arguments for QEMU; `number` tells a machine's disks apart."""
-        drive = (f"if=none,id=drive-{self.name},file={escape(self.path)},format=raw,"
-                 f"cache={self.cache},discard=unmap,detect-zeroes=off"
+        drive = (f"if=none,id=drive-{self.name},{self._backend()},"
+                 f"cache={'writeback' if self.log else self.cache},discard=unmap,detect-zeroes=off"
                  f"{',readonly=on' if self.ro else ''}")
         blocks = f"logical_block_size={self.lbs},physical_block_size={self.pbs}"
         where = f"drive=drive-{self.name},id=disk-{self.name},serial={self.name},{blocks}"

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kmod_powercut.py FS ROUNDS CUTS SEED [KIND]: a power cut at every kind of moment.
+
+Records every write to a volume's disk while it is put through its paces
+(kmod_powercut.sh), and rebuilds what CUTS power cuts would have left of it. Each
+is read offline and compared with what the record tells (cut_replayer.cpp). KIND is
+virtio or nvme, which has real write-through. The record of a run that failed is
+kept in BUILD/vm/failed/.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from vmlab import Lab, LabError  # noqa: E402
+from vmlab.paths import build_directory  # noqa: E402
+
+SIZES = {"ext4": "112M", "xfs": "320M"}
+PARTS = 2
+
+
+def replay(log, size, cuts, seed, ahead=0):
+    """The figures of all parts, summed, and what was found wrong. ahead: see cut_replayer."""
+    def part(number):
+        return subprocess.run([build_directory() / "tests/support/cut_replayer", log, str(size), str(cuts), str(seed),
+                               str(number), str(PARTS), str(ahead)], capture_output=True, text=True, check=False)
+    figures, wrong = {}, []
+    with ThreadPoolExecutor(PARTS) as pool:
+        for result in pool.map(part, range(PARTS)):
+            if result.returncode not in (0, 1):
+                raise LabError(f"{result.stderr}{result.stdout}".strip() or f"the replayer ended with {result.returncode}")
+            for name, value in re.findall(r"^figure (\w+) (\d+) ", result.stdout, re.M):
+                figures[name] = int(value) if name == "writes" else figures.get(name, 0) + int(value)
+            wrong += re.findall(r"^not ok .*$", result.stdout, re.M)
+    return figures, wrong
+
+
+def run(fs, rounds, cuts, seed, kind="virtio"):
+    """Records and replays; the figures, and what was found wrong."""
+    with Lab() as lab:
+        log = lab.directory / "writes.log"
+        volume = lab.disk("volume", SIZES[fs], kind=kind, log=log)
+        with lab.boot("kmod_powercut.sh", fs, str(rounds), disks=[volume], memory="2G",
+                      timeout=200 + rounds * 60) as machine:
+            machine.wait().check()
+        figures, wrong = replay(log, volume.size, cuts, seed)
+        # A replay that cannot find anything, or looked at next to nothing, proves nothing.
+        if not replay(log, volume.size, 40, seed, ahead=20)[1]:
+            wrong.append("not ok writes let go too early are found out")
+        if figures.get("cuts", 0) < cuts * 0.8 or figures.get("snapshots", 0) < figures["cuts"]:
+            wrong.append("not ok enough was looked at")
+        if wrong:
+            kept = build_directory() / "vm/failed/kmod_powercut" / f"{fs}-{kind}-{seed}.log"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, kept)
+            print(f"the record of writes is kept: {kept}, replayed with "
+                  f"cut_replayer {kept} {volume.size} {cuts} {seed}", file=sys.stderr)
+    return figures, wrong
+
+
+def main(fs, rounds, cuts, seed, kind="virtio"):
+    figures, wrong = run(fs, int(rounds), int(cuts), int(seed), kind)
+    for name, value in figures.items():
+        print(f"figure powercut.{name} {value}")
+    print(*wrong[:30], sep="\n")
+    print(f"{'not ok' if wrong else 'ok'} {fs}: nothing is missing after any cut")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except LabError as error:
+        sys.exit(f"kmod_powercut: {error}")
