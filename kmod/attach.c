@@ -131,8 +131,9 @@ static int create(struct volume *v, struct dormouse_attach *a, const struct stor
 	if (sentinel_init(v, a->fs))
 		return refuse(a, -EINVAL, "the file system is not the one that was named");
 	v->journal.sequence = 1;
-	v->undo.sequence = 1;
-	v->undo.tail_sequence = 1;
+	v->undo.head.sequence = 1;
+	v->undo.tail = v->undo.head;
+	v->undo.written = v->undo.head;
 	return 0;
 }
 

@@ -59,7 +59,7 @@ static void fill_status(struct volume *v, struct dormouse_status *s)
 	s->volume_bytes = v->geometry.bytes;
 	s->store_bytes = v->geometry.nr_store_blocks * DORMOUSE_STORE_BLOCK;
 	s->undo_bytes = (u64)v->super.undo_blocks * DORMOUSE_STORE_BLOCK;
-	s->undo_used_bytes = (v->undo.head - v->undo.tail) * DORMOUSE_STORE_BLOCK;
+	s->undo_used_bytes = (v->undo.head.block - v->undo.tail.block) * DORMOUSE_STORE_BLOCK;
 	s->changed_bytes = map_bytes(v, open->map);
 	s->memory_bytes = v->memory_bytes;
 	s->epoch = open->epoch;
@@ -212,7 +212,7 @@ static void fill_epoch(struct volume *v, u32 i, struct dormouse_epoch *out)
 		memcpy(out->next_id, v->epochs[i + 1]->id, 16);
 	out->changed_bytes = map_bytes(v, e->map);
 	if (e->flags & DORMOUSE_EPOCH_SNAPSHOT)
-		out->undo_bytes = (v->undo.head - e->undo_start) * DORMOUSE_STORE_BLOCK;
+		out->undo_bytes = (v->undo.head.block - e->undo_start.block) * DORMOUSE_STORE_BLOCK;
 	out->created_ns = e->created_ns;
 	out->flags = e->flags | (open ? DORMOUSE_EPOCH_OPEN : 0) |
 		     (e->disk ? DORMOUSE_EPOCH_EXPOSED : 0) |

@@ -26,7 +26,8 @@ bool gate_drain(struct volume *v, unsigned int timeout_ms)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(timeout_ms);
 
-	while (in_flight(v)) {
+	/* What waits for the undo ring joins the count before it leaves there. */
+	while (READ_ONCE(v->undo.nr_underway) || in_flight(v)) {
 		if (time_after(jiffies, deadline))
 			return false;
 		usleep_range(50, 200);

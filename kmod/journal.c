@@ -43,7 +43,7 @@ static int append(struct volume *v, u16 type, u32 payload_bytes)
 	memset(payload(v) + payload_bytes, 0,
 	       (size_t)blocks * DORMOUSE_STORE_BLOCK - DORMOUSE_RECORD_HEADER_BYTES - payload_bytes);
 	memcpy(record.store_id, v->super.store_id, 16);
-	record.payload_crc = dormouse_crc32c(0, payload(v), payload_bytes);
+	record.payload_sum = record_sum(&record, payload(v));
 	record_pack(&record, j->buffer);
 	err = store_write(v, v->super.journal_start + at, blocks, j->buffer, true);
 	if (err)
@@ -124,7 +124,7 @@ static u8 *put_epochs(struct volume *v, u8 *out)
 		memcpy(disk->id, e->id, 16);
 		memcpy(disk->from_id, e->from_id, 16);
 		disk->created_ns = cpu_to_le64(e->created_ns);
-		disk->undo_start = cpu_to_le64(e->undo_start);
+		disk->undo_start = cpu_to_le64(e->undo_start.block);
 		disk->flags = cpu_to_le32(
 			(e->flags & DORMOUSE_EPOCH_ACKED ? DORMOUSE_DISK_EPOCH_ACKED : 0) |
 			(e->flags & DORMOUSE_EPOCH_VOID ? DORMOUSE_DISK_EPOCH_VOID : 0) |
@@ -139,7 +139,7 @@ static u8 *put_epochs(struct volume *v, u8 *out)
 static int write_state(struct volume *v, u16 type, u32 flags, bool rebase)
 {
 	struct volume_journal *j = &v->journal;
-	const struct volume_undo *u = &v->undo;
+	const struct undo_place head = undo_recorded_head(v), tail = v->undo.tail;
 	struct dormouse_disk_state *disk = payload(v);
 	const u32 prev_crc = j->prev_crc;
 	const u64 sequence = j->sequence;
@@ -154,12 +154,12 @@ static int write_state(struct volume *v, u16 type, u32 flags, bool rebase)
 	disk->flags = cpu_to_le32(flags);
 	disk->nr_sentinels = cpu_to_le32(v->sentinel.nr_seen);
 	disk->intents_bytes = cpu_to_le32(intents);
-	disk->undo_tail = cpu_to_le64(u->tail);
-	disk->undo_head = cpu_to_le64(u->head);
-	disk->undo_sequence = cpu_to_le64(u->sequence);
-	disk->undo_tail_sequence = cpu_to_le64(u->tail_sequence);
-	disk->undo_prev_crc = cpu_to_le32(u->prev_crc);
-	disk->undo_tail_prev_crc = cpu_to_le32(u->tail_prev_crc);
+	disk->undo_tail = cpu_to_le64(tail.block);
+	disk->undo_head = cpu_to_le64(head.block);
+	disk->undo_sequence = cpu_to_le64(head.sequence);
+	disk->undo_tail_sequence = cpu_to_le64(tail.sequence);
+	disk->undo_prev_crc = cpu_to_le32(head.prev_crc);
+	disk->undo_tail_prev_crc = cpu_to_le32(tail.prev_crc);
 	err = append(v, type, end + intents - (u8 *)disk);
 	if (err)
 		return err;
@@ -190,6 +190,7 @@ int journal_checkpoint(struct volume *v)
 	const size_t words = BITS_TO_LONGS(v->geometry.nr_regions);
 	size_t i;
 
+	undo_wait(v); /* what waits there counts on the intents that it found */
 	/* Regions not written since the last checkpoint lose their intent. Whoever
 	 * passed by it has marked the map once the grace period is over; whoever
 	 * comes later is held and gets a new intent behind this checkpoint. */

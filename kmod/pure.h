@@ -13,12 +13,18 @@
 #include <linux/string.h>
 #include <linux/errno.h>
 #include <linux/crc32.h>
+#include <linux/xxhash.h>
 #include <asm/byteorder.h>
 
 /* CRC-32C (Castagnoli), initial value and final xor all ones, as iSCSI has it. */
 static inline u32 dormouse_crc32c(u32 crc, const void *data, size_t length)
 {
 	return ~__crc32c_le(~crc, data, length);
+}
+
+static inline u64 dormouse_xxh64(const void *data, size_t length)
+{
+	return xxh64(data, length, 0);
 }
 #else
 #include <endian.h>
@@ -43,8 +49,9 @@ typedef int32_t s32;
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* Same function as in the kernel; user space links crc32c.c. */
+/* Same functions as in the kernel; user space links sums.c. */
 u32 dormouse_crc32c(u32 crc, const void *data, size_t length);
+u64 dormouse_xxh64(const void *data, size_t length);
 #ifdef __cplusplus
 }
 #endif

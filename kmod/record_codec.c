@@ -152,15 +152,25 @@ void record_pack(struct store_record *record, void *header)
 	memset(header, 0, DORMOUSE_RECORD_HEADER_BYTES);
 	disk->magic = cpu_to_le32(DORMOUSE_RECORD_MAGIC);
 	disk->type = cpu_to_le16(record->type);
+	disk->flags = cpu_to_le16(record->flags);
 	memcpy(disk->store_id, record->store_id, 16);
 	disk->incarnation = cpu_to_le64(record->incarnation);
 	disk->sequence = cpu_to_le64(record->sequence);
 	disk->epoch = cpu_to_le64(record->epoch);
 	disk->payload_bytes = cpu_to_le32(record->payload_bytes);
-	disk->payload_crc = cpu_to_le32(record->payload_crc);
+	disk->payload_sum = cpu_to_le32(record->payload_sum);
 	disk->prev_crc = cpu_to_le32(record->prev_crc);
 	record->header_crc = dormouse_crc32c(0, header, DORMOUSE_RECORD_HEADER_BYTES);
 	disk->header_crc = cpu_to_le32(record->header_crc);
+}
+
+u32 record_sum(const struct store_record *record, const void *payload)
+{
+	if (record->flags & DORMOUSE_RECORD_UNSUMMED)
+		return 0;
+	if (record->type == DORMOUSE_RECORD_UNDO) /* large, and while somebody waits */
+		return (u32)dormouse_xxh64(payload, record->payload_bytes);
+	return dormouse_crc32c(0, payload, record->payload_bytes);
 }
 
 int record_unpack(const void *header, struct store_record *record)
@@ -176,12 +186,15 @@ int record_unpack(const void *header, struct store_record *record)
 	if (dormouse_crc32c(0, &disk, sizeof(disk)) != crc)
 		return -EUCLEAN;
 	record->type = le16_to_cpu(disk.type);
+	record->flags = le16_to_cpu(disk.flags);
+	if (record->flags & ~(record->type == DORMOUSE_RECORD_UNDO ? DORMOUSE_RECORD_UNSUMMED : 0u))
+		return -EINVAL;
 	memcpy(record->store_id, disk.store_id, 16);
 	record->incarnation = le64_to_cpu(disk.incarnation);
 	record->sequence = le64_to_cpu(disk.sequence);
 	record->epoch = le64_to_cpu(disk.epoch);
 	record->payload_bytes = le32_to_cpu(disk.payload_bytes);
-	record->payload_crc = le32_to_cpu(disk.payload_crc);
+	record->payload_sum = le32_to_cpu(disk.payload_sum);
 	record->prev_crc = le32_to_cpu(disk.prev_crc);
 	record->header_crc = crc;
 	return 0;

@@ -66,12 +66,13 @@ static inline u64 store_nr_units(u64 volume_bytes)
 
 struct store_record {
 	u16 type;
+	u16 flags;         /* DORMOUSE_RECORD_UNSUMMED */
 	u8 store_id[16];
 	u64 incarnation;
 	u64 sequence;
 	u64 epoch;
 	u32 payload_bytes;
-	u32 payload_crc;
+	u32 payload_sum;
 	u32 prev_crc;
 	u32 header_crc; /* out of pack and unpack */
 };
@@ -85,6 +86,9 @@ static inline u32 record_blocks(u32 payload_bytes)
 
 /* Writes DORMOUSE_RECORD_HEADER_BYTES to `header` and sets header_crc. */
 void record_pack(struct store_record *record, void *header);
+
+/* The checksum that a record's payload must have. */
+u32 record_sum(const struct store_record *record, const void *payload);
 
 /* Checks magic and header CRC only; the caller compares ids, sequence, prev_crc. */
 int record_unpack(const void *header, struct store_record *record);

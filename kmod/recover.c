@@ -35,7 +35,7 @@ static int take_epoch(struct recovery *r, const struct dormouse_disk_epoch *disk
 	memcpy(e->id, disk->id, 16);
 	memcpy(e->from_id, disk->from_id, 16);
 	e->created_ns = le64_to_cpu(disk->created_ns);
-	e->undo_start = le64_to_cpu(disk->undo_start);
+	e->undo_start.block = le64_to_cpu(disk->undo_start);
 	if (flags & DORMOUSE_DISK_EPOCH_ACKED)
 		e->flags |= DORMOUSE_EPOCH_ACKED;
 	if (flags & DORMOUSE_DISK_EPOCH_VOID)
@@ -90,12 +90,12 @@ static int take_state(struct recovery *r, const u8 *data, u32 bytes)
 	r->state_flags = le32_to_cpu(disk->flags);
 	r->undo_tail = le64_to_cpu(disk->undo_tail);
 	r->undo_head = le64_to_cpu(disk->undo_head);
-	v->undo.tail = r->undo_tail;
-	v->undo.head = r->undo_head;
-	v->undo.sequence = le64_to_cpu(disk->undo_sequence);
-	v->undo.prev_crc = le32_to_cpu(disk->undo_prev_crc);
-	v->undo.tail_sequence = le64_to_cpu(disk->undo_tail_sequence);
-	v->undo.tail_prev_crc = le32_to_cpu(disk->undo_tail_prev_crc);
+	v->undo.tail.block = r->undo_tail;
+	v->undo.tail.sequence = le64_to_cpu(disk->undo_tail_sequence);
+	v->undo.tail.prev_crc = le32_to_cpu(disk->undo_tail_prev_crc);
+	v->undo.head.block = r->undo_head;
+	v->undo.head.sequence = le64_to_cpu(disk->undo_sequence);
+	v->undo.head.prev_crc = le32_to_cpu(disk->undo_prev_crc);
 	return 0;
 }
 
@@ -148,8 +148,7 @@ static bool read_record(struct volume *v, u32 at, u64 sequence, u32 prev_crc,
 	if (blocks > v->super.journal_blocks - at ||
 	    (blocks > 1 && store_read(v, v->super.journal_start + at, blocks, buffer)))
 		return false;
-	return dormouse_crc32c(0, buffer + DORMOUSE_RECORD_HEADER_BYTES, record->payload_bytes) ==
-	       record->payload_crc;
+	return record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) == record->payload_sum;
 }
 
 static int take_record(struct recovery *r, const struct store_record *record)
@@ -207,12 +206,13 @@ static int read_journal(struct recovery *r)
 
 static bool undo_header(struct volume *v, u64 at, struct store_record *record)
 {
-	struct volume_undo *u = &v->undo;
+	const struct undo_place *head = &v->undo.head;
+	void *buffer = undo_scratch(&v->undo);
 
-	return !store_read(v, v->super.undo_start + at % v->super.undo_blocks, 1, u->buffer) &&
-	       !record_unpack(u->buffer, record) && record->type == DORMOUSE_RECORD_UNDO &&
+	return !store_read(v, v->super.undo_start + at % v->super.undo_blocks, 1, buffer) &&
+	       !record_unpack(buffer, record) && record->type == DORMOUSE_RECORD_UNDO &&
 	       !memcmp(record->store_id, v->super.store_id, 16) &&
-	       record->sequence == u->sequence && record->prev_crc == u->prev_crc;
+	       record->sequence == head->sequence && record->prev_crc == head->prev_crc;
 }
 
 /* Indexes one record; what was appended after the state is checked in full, for
@@ -220,8 +220,8 @@ static bool undo_header(struct volume *v, u64 at, struct store_record *record)
 static bool take_undo(struct recovery *r, u64 at, const struct store_record *record)
 {
 	struct volume *v = r->v;
-	struct volume_undo *u = &v->undo;
-	const struct dormouse_disk_undo *disk = u->buffer + DORMOUSE_RECORD_HEADER_BYTES;
+	u8 *buffer = undo_scratch(&v->undo);
+	const struct dormouse_disk_undo *disk = (void *)(buffer + DORMOUSE_RECORD_HEADER_BYTES);
 	const __le32 *numbers = (const void *)(disk + 1);
 	const u32 unit_blocks = DORMOUSE_UNIT_BYTES / DORMOUSE_STORE_BLOCK;
 	const u32 blocks = record_blocks(record->payload_bytes);
@@ -233,15 +233,15 @@ static bool take_undo(struct recovery *r, u64 at, const struct store_record *rec
 	    at % v->super.undo_blocks + blocks > v->super.undo_blocks)
 		return false;
 	if (at >= r->undo_head &&
-	    (store_read(v, v->super.undo_start + at % v->super.undo_blocks, blocks, u->buffer) ||
-	     dormouse_crc32c(0, u->buffer + DORMOUSE_RECORD_HEADER_BYTES,
-			     record->payload_bytes) != record->payload_crc))
+	    (record->flags & DORMOUSE_RECORD_UNSUMMED ||
+	     store_read(v, v->super.undo_start + at % v->super.undo_blocks, blocks, buffer) ||
+	     record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) != record->payload_sum))
 		return false;
 	for (i = 0; i < nr; i++)
 		if (le32_to_cpu(numbers[i]) >= v->geometry.nr_units)
 			return false;
 	for (i = 0; i < nr; i++) {
-		if (undo_index_add(&u->index, le32_to_cpu(numbers[i]), record->epoch,
+		if (undo_index_add(&v->undo.index, le32_to_cpu(numbers[i]), record->epoch,
 				   at + 1 + (u64)i * unit_blocks))
 			return false;
 	}
@@ -278,17 +278,18 @@ static int read_undo(struct recovery *r)
 		wanted |= !!(v->epochs[i]->flags & DORMOUSE_EPOCH_SNAPSHOT);
 	if (!wanted) /* only transient ones, which a power cut ends */
 		return 0;
-	u->head = r->undo_tail;
-	u->sequence = u->tail_sequence;
-	u->prev_crc = u->tail_prev_crc;
+	u->head = u->tail;
 	for (;;) {
-		u64 at = u->head;
+		u64 at = u->head.block;
 
-		for (i = 0; i < v->nr_epochs; i++)
-			if (v->epochs[i]->undo_start <= at && !v->epochs[i]->undo_sequence) {
-				v->epochs[i]->undo_sequence = u->sequence;
-				v->epochs[i]->undo_prev_crc = u->prev_crc;
+		for (i = 0; i < v->nr_epochs; i++) {
+			struct undo_place *start = &v->epochs[i]->undo_start;
+
+			if (start->block <= at && !start->sequence) {
+				start->sequence = u->head.sequence;
+				start->prev_crc = u->head.prev_crc;
 			}
+		}
 		if (!undo_header(v, at, &record)) {
 			at += ring - at % ring;
 			if (at % ring || !undo_header(v, at, &record))
@@ -296,11 +297,11 @@ static int read_undo(struct recovery *r)
 		}
 		if (!take_undo(r, at, &record))
 			break;
-		u->head = at + record_blocks(record.payload_bytes);
-		u->sequence++;
-		u->prev_crc = record.header_crc;
+		u->head.block = at + record_blocks(record.payload_bytes);
+		u->head.sequence++;
+		u->head.prev_crc = record.header_crc;
 	}
-	if (u->head < r->undo_head)
+	if (u->head.block < r->undo_head)
 		return damaged(r, "old data in the store is damaged");
 	mark_copied(v);
 	return 0;
@@ -330,6 +331,7 @@ int recover_store(struct volume *v, char *reason)
 	err = read_undo(&r);
 	if (err)
 		return err;
+	v->undo.written = v->undo.head;
 	if (r.last_type == DORMOUSE_RECORD_SEAL)
 		memset(v->intents, 0, change_map_words(v->geometry.nr_regions) * 8);
 	open = volume_open_epoch(v);

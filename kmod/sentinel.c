@@ -142,7 +142,7 @@ static void overlay(struct bio *bio, s64 at, s64 from, s64 length, u8 *content)
 static int note_log_write(struct volume *v, u64 offset, u64 end, const u8 *first_sector)
 {
 	struct volume_sentinel *s = &v->sentinel;
-	u8 *next = v->undo.buffer; /* free between batches */
+	u8 *next = s->scratch;
 	struct dormouse_disk_sentinel *entry;
 	int err;
 
@@ -167,7 +167,7 @@ static int note_log_stamp(struct volume *v, struct bio *bio, s64 at)
 {
 	struct volume_sentinel *s = &v->sentinel;
 	struct dormouse_disk_sentinel last, *entry;
-	u8 *next = v->undo.buffer;
+	u8 *next = s->scratch;
 	int err;
 
 	if (!s->nr_seen)

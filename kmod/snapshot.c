@@ -99,6 +99,7 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	int err;
 
 	mutex_lock(&v->store_mutex);
+	undo_mend(v);
 	before = volume_open_epoch(v);
 	e->epoch = before->epoch + 1;
 	e->first_epoch = e->epoch;
@@ -106,8 +107,6 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	memcpy(e->from_id, e->id, sizeof(e->id));
 	e->created_ns = ktime_get_real_ns();
 	e->undo_start = v->undo.head;
-	e->undo_sequence = v->undo.sequence;
-	e->undo_prev_crc = v->undo.prev_crc;
 	e->flags = DORMOUSE_EPOCH_SNAPSHOT |
 		   (flags & DORMOUSE_SNAPSHOT_DURABLE ? DORMOUSE_EPOCH_DURABLE : 0);
 	spin_lock_irq(&v->lock);

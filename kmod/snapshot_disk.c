@@ -51,6 +51,10 @@ static void read_copy(struct snapshot_disk *d, struct store_io *io, struct bio *
 {
 	struct volume *v = d->volume;
 
+	if (!undo_wait_written(v, block)) {
+		io->status = BLK_STS_IOERR;
+		return;
+	}
 	store_clone_store(v, io, bio, at, v->super.undo_start + block % v->super.undo_blocks,
 			  offset % DORMOUSE_UNIT_BYTES, length);
 }

@@ -23,7 +23,11 @@ void store_exit(void)
 
 static void store_io_put(struct store_io *io)
 {
-	if (atomic_dec_and_test(&io->pending))
+	if (!atomic_dec_and_test(&io->pending))
+		return;
+	if (io->end)
+		io->end(io);
+	else
 		complete(&io->done);
 }
 
@@ -37,13 +41,26 @@ void store_end_io(struct bio *bio)
 	store_io_put(io);
 }
 
-/* Submits one contiguous range; buffer may start anywhere in a vmalloc page. */
+/* The page at the buffer's beginning, and how much of `length` may be added with it:
+ * up to the page's end, or all of it where memory is in one piece. */
+static struct page *first_page(const u8 *buffer, u64 length, unsigned int *part)
+{
+	if (!is_vmalloc_addr(buffer)) {
+		*part = length;
+		return virt_to_page(buffer);
+	}
+	*part = min_t(u64, PAGE_SIZE - offset_in_page(buffer), length);
+	return vmalloc_to_page(buffer);
+}
+
+/* Submits one contiguous range of the disk. */
 static void submit_range(struct volume *v, struct store_io *io, blk_opf_t opf, sector_t sector,
 			 u8 *buffer, u64 length)
 {
 	while (length) {
-		unsigned int nr = min_t(u64, DIV_ROUND_UP(length + offset_in_page(buffer), PAGE_SIZE),
-					BIO_MAX_VECS);
+		unsigned int nr = is_vmalloc_addr(buffer) ?
+			min_t(u64, DIV_ROUND_UP(length + offset_in_page(buffer), PAGE_SIZE),
+			      BIO_MAX_VECS) : 1;
 		struct bio *bio = bio_alloc_bioset(v->disk->part0, nr, opf, GFP_NOIO,
 						   &store_bios);
 
@@ -51,10 +68,10 @@ static void submit_range(struct volume *v, struct store_io *io, blk_opf_t opf, s
 		bio->bi_private = io;
 		bio->bi_end_io = store_end_io;
 		while (length && bio->bi_vcnt < nr) {
-			unsigned int at = offset_in_page(buffer);
-			unsigned int part = min_t(u64, PAGE_SIZE - at, length);
+			unsigned int part;
+			struct page *page = first_page(buffer, length, &part);
 
-			if (bio_add_page(bio, vmalloc_to_page(buffer), part, at) != part)
+			if (bio_add_page(bio, page, part, offset_in_page(buffer)) != part)
 				break;
 			buffer += part;
 			length -= part;
@@ -69,6 +86,7 @@ void store_io_begin(struct store_io *io)
 {
 	atomic_set(&io->pending, 1);
 	io->status = BLK_STS_OK;
+	io->end = NULL;
 	init_completion(&io->done);
 }
 
@@ -134,59 +152,90 @@ void store_clone_store(struct volume *v, struct store_io *io, struct bio *bio, u
 	}
 }
 
-static int store_rw(struct volume *v, blk_opf_t opf, u64 block, u32 nr_blocks, u8 *buffer)
+/* Between begin and wait (or put): submits all of it. */
+static void submit_store(struct volume *v, struct store_io *io, blk_opf_t opf, u64 block,
+			 u32 nr_blocks, u8 *buffer)
 {
-	struct store_io io;
-
-	if (!same_disk(v))
-		return -ENXIO;
-	if (block + nr_blocks > v->geometry.nr_store_blocks)
-		return -EINVAL;
-	store_io_begin(&io);
+	if (!same_disk(v) || block + nr_blocks > v->geometry.nr_store_blocks) {
+		io->status = BLK_STS_IOERR;
+		return;
+	}
 	while (nr_blocks) {
 		u64 contiguous, offset = locate(v, block, &contiguous);
 		u64 nr = min_t(u64, nr_blocks, contiguous);
 
-		submit_range(v, &io, opf, v->start + (offset >> SECTOR_SHIFT), buffer,
+		submit_range(v, io, opf, v->start + (offset >> SECTOR_SHIFT), buffer,
 			     nr * DORMOUSE_STORE_BLOCK);
 		buffer += nr * DORMOUSE_STORE_BLOCK;
 		block += nr;
 		nr_blocks -= nr;
 	}
-	return store_io_wait(&io);
+}
+
+static blk_opf_t write_opf(struct volume *v, u32 nr_blocks, bool durable)
+{
+	volume_stat_add(v, store_written_bytes, (u64)nr_blocks * DORMOUSE_STORE_BLOCK);
+	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (durable ? REQ_FUA : 0);
 }
 
 int store_write(struct volume *v, u64 block, u32 nr_blocks, void *buffer, bool durable)
 {
-	volume_stat_add(v, store_written_bytes, (u64)nr_blocks * DORMOUSE_STORE_BLOCK);
-	return store_rw(v, REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (durable ? REQ_FUA : 0), block,
-			nr_blocks, buffer);
+	struct store_io io;
+
+	store_io_begin(&io);
+	submit_store(v, &io, write_opf(v, nr_blocks, durable), block, nr_blocks, buffer);
+	return store_io_wait(&io);
+}
+
+void store_write_async(struct volume *v, struct store_io *io, u64 block, u32 nr_blocks,
+		       void *buffer, bool durable, void (*end)(struct store_io *io))
+{
+	store_io_begin(io);
+	io->end = end;
+	submit_store(v, io, write_opf(v, nr_blocks, durable), block, nr_blocks, buffer);
+	store_io_put(io);
 }
 
 int store_read(struct volume *v, u64 block, u32 nr_blocks, void *buffer)
 {
-	return store_rw(v, REQ_OP_READ | REQ_SYNC, block, nr_blocks, buffer);
-}
-
-static int origin_rw(struct volume *v, blk_opf_t opf, u64 offset, u32 length, void *buffer)
-{
 	struct store_io io;
 
-	if (!same_disk(v))
-		return -ENXIO;
 	store_io_begin(&io);
-	submit_range(v, &io, opf, v->start + (offset >> SECTOR_SHIFT), buffer, length);
+	submit_store(v, &io, REQ_OP_READ | REQ_SYNC, block, nr_blocks, buffer);
 	return store_io_wait(&io);
+}
+
+static void submit_origin(struct volume *v, struct store_io *io, blk_opf_t opf, u64 offset,
+			  u32 length, void *buffer)
+{
+	if (same_disk(v))
+		submit_range(v, io, opf, v->start + (offset >> SECTOR_SHIFT), buffer, length);
+	else
+		io->status = BLK_STS_IOERR;
+}
+
+void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, u32 length,
+			     void *buffer)
+{
+	submit_origin(v, io, REQ_OP_READ | REQ_SYNC, offset, length, buffer);
 }
 
 int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer)
 {
-	return origin_rw(v, REQ_OP_READ | REQ_SYNC, offset, length, buffer);
+	struct store_io io;
+
+	store_io_begin(&io);
+	store_origin_read_begin(v, &io, offset, length, buffer);
+	return store_io_wait(&io);
 }
 
 int store_origin_write(struct volume *v, u64 offset, u32 length, void *buffer)
 {
-	return origin_rw(v, REQ_OP_WRITE | REQ_SYNC | REQ_FUA, offset, length, buffer);
+	struct store_io io;
+
+	store_io_begin(&io);
+	submit_origin(v, &io, REQ_OP_WRITE | REQ_SYNC | REQ_FUA, offset, length, buffer);
+	return store_io_wait(&io);
 }
 
 static int by_offset(const void *a, const void *b)

@@ -40,8 +40,8 @@ static void volume_free(struct kref *ref)
 	vfree(v->intents);
 	vfree(v->touched);
 	vfree(v->undo.copied);
-	vfree(v->undo.units);
-	vfree(v->undo.buffer);
+	undo_exit(v);
+	vfree(v->sentinel.scratch);
 	vfree(v->undo.index.entries);
 	vfree(v->undo.index.buckets);
 	vfree(v->journal.buffer);
@@ -89,7 +89,7 @@ struct volume *volume_alloc(struct block_device *bdev, char *reason)
 	worker_init(v);
 	v->in_flight = alloc_percpu(u64);
 	v->stats = alloc_percpu(struct dormouse_stats);
-	v->wq = alloc_ordered_workqueue("dormouse", WQ_MEM_RECLAIM);
+	v->wq = alloc_ordered_workqueue("dormouse", WQ_MEM_RECLAIM | WQ_HIGHPRI);
 	v->journal.buffer = volume_zalloc(v, DORMOUSE_SUPER_BYTES);
 	if (!v->in_flight || !v->stats || !v->wq || !v->journal.buffer) {
 		volume_put(v);
@@ -113,15 +113,13 @@ int volume_reserve(struct volume *v)
 	v->intents = volume_zalloc(v, change_map_words(g->nr_regions) * 8);
 	v->touched = volume_zalloc(v, change_map_words(g->nr_regions) * 8);
 	u->copied = volume_zalloc(v, change_map_words(g->nr_units) * 8);
-	u->units = volume_zalloc(v, DORMOUSE_BATCH_UNITS * sizeof(u32));
-	u->buffer = volume_zalloc(v, DORMOUSE_STORE_BLOCK +
-				     DORMOUSE_BATCH_UNITS * DORMOUSE_UNIT_BYTES);
+	v->sentinel.scratch = volume_zalloc(v, DORMOUSE_STORE_BLOCK);
 	entries = volume_zalloc(v, (size_t)capacity * sizeof(*entries));
 	buckets = volume_zalloc(v, (size_t)nr_buckets * sizeof(*buckets));
 	u->index.entries = entries;
 	u->index.buckets = buckets;
-	if (!v->journal.buffer || !v->intents || !v->touched || !u->copied || !u->units ||
-	    !u->buffer || !entries || !buckets)
+	if (!v->journal.buffer || !v->intents || !v->touched || !u->copied ||
+	    !v->sentinel.scratch || !entries || !buckets || undo_init(v))
 		return -ENOMEM;
 	undo_index_init(&u->index, entries, capacity, buckets, nr_buckets);
 	return 0;
@@ -254,6 +252,8 @@ void volume_unpublish(struct volume *v)
 	list_del_rcu(&v->link);
 	synchronize_rcu();
 	worker_release_all(v);
+	undo_wait(v);
+	worker_release_all(v); /* what a broken record gave back */
 	/* A counted write comes back through us, however long that takes. */
 	gate_drain(v, UINT_MAX / 2);
 	synchronize_rcu();
@@ -274,6 +274,7 @@ void volume_disown(struct volume *v)
 {
 	if (v->disowned)
 		return;
+	undo_wait(v); /* nothing of ours may land on what is somebody else's then */
 	store_super_invalidate(v);
 	WRITE_ONCE(v->disowned, true);
 }

@@ -31,12 +31,11 @@
 #include "change_map.h"
 #include "record_codec.h"
 #include "uapi/dormouse_ioctl.h"
-#include "undo_index.h"
+#include "undo_ring.h"
 
 #define DORMOUSE_MAX_VOLUMES 64
 #define DORMOUSE_MAX_EPOCHS (DORMOUSE_MAX_SNAPSHOTS + 8)
 #define DORMOUSE_MAX_MAPS 5      /* closed and not acknowledged; older ones are merged */
-#define DORMOUSE_BATCH_UNITS 64  /* old data copied by one append: 1 MiB */
 #define DORMOUSE_BATCH_BIOS 64
 #define DORMOUSE_BATCH_REGIONS 960 /* fit one block beside the headers */
 #define DORMOUSE_HELD_BUDGET (32u << 20) /* bytes; beyond, writers wait */
@@ -51,9 +50,7 @@ struct volume_epoch {
 	u8 id[16];              /* of its start */
 	u8 from_id[16];         /* of the start of first_epoch */
 	u64 created_ns;
-	u64 undo_start;     /* undo_head, sequence and prev_crc when it began */
-	u64 undo_sequence;
-	u32 undo_prev_crc;
+	struct undo_place undo_start; /* the ring's head when it began */
 	u32 flags;          /* DORMOUSE_EPOCH_SNAPSHOT, DURABLE, VOID, ACKED, ..._FAILED */
 	u64 *map;           /* NULL once acknowledged */
 	struct snapshot_disk *disk; /* exposed */
@@ -78,26 +75,13 @@ struct volume_journal {
 	void *buffer;     /* geometry.state_bytes, in whole blocks */
 };
 
-struct volume_undo {
-	u64 head, tail; /* blocks, counted up */
-	u64 sequence;   /* of the next record */
-	u32 prev_crc;
-	u64 tail_sequence;
-	u32 tail_prev_crc;
-	struct undo_index index;   /* lock */
-	unsigned long *copied;     /* units preserved since the newest snapshot */
-	u32 warned;                /* per mille at which the last STORE_LOW was posted */
-	u32 *units;                /* DORMOUSE_BATCH_UNITS */
-	u32 nr_units;
-	void *buffer;              /* one record: a header block and a batch of data */
-};
-
 struct volume_sentinel {
 	u32 fs;
 	u64 offset, length;   /* ext4: superblock. XFS: the log */
 	struct dormouse_disk_sentinel seen[DORMOUSE_SENTINEL_MAX]; /* newest last */
 	u32 nr_seen;
 	u8 content[DORMOUSE_STORE_BLOCK]; /* ext4: what was last let through */
+	void *scratch; /* a block */
 };
 
 struct volume {
@@ -186,16 +170,21 @@ void gate_open(struct volume *v);
 /* worker.c: held writes. */
 void worker_init(struct volume *v);
 void worker_kick(struct volume *v);
+/* Lets a held write go. Any context that may sleep. */
+void worker_release(struct volume *v, struct bio *bio);
 /* Lets every held bio go as it is; for failed and detached volumes. */
 void worker_release_all(struct volume *v);
 
 /* store.c: blocks of the store and of the volume, synchronously. Buffers are
- * vmalloc memory, whole 4 KiB blocks. store_mutex or not yet published. */
+ * kernel memory, in one piece or of vmalloc, whole 4 KiB blocks. store_mutex or not yet published. */
 int store_init(void);
 void store_exit(void);
 int store_write(struct volume *v, u64 block, u32 nr_blocks, void *buffer, bool durable);
 int store_read(struct volume *v, u64 block, u32 nr_blocks, void *buffer);
 int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer);
+/* Between store_io_begin() and store_io_wait(): one of several such reads. */
+void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, u32 length,
+			     void *buffer);
 int store_origin_write(struct volume *v, u64 offset, u32 length, void *buffer);
 int store_geometry(struct volume *v, const struct store_extent *extents);
 int store_super_write(struct volume *v);
@@ -205,14 +194,11 @@ void store_super_invalidate(struct volume *v); /* zeroes both copies */
 bool store_guards(struct volume *v, u64 offset, u64 length);
 void store_end_io(struct bio *bio); /* marks our own bios */
 
-/* Several of our bios at once: begin, submit, wait for all (0 or -errno). */
-struct store_io {
-	atomic_t pending;
-	blk_status_t status;
-	struct completion done;
-};
 void store_io_begin(struct store_io *io);
 int store_io_wait(struct store_io *io);
+/* Does not wait: end(io) comes when all of it is done, also on an error. */
+void store_write_async(struct volume *v, struct store_io *io, u64 block, u32 nr_blocks,
+		       void *buffer, bool durable, void (*end)(struct store_io *io));
 /* Reads into `bio` at its byte `at`: of the volume, or of the store from byte
  * `skip` of `block` on. Multiples of 512. */
 void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
@@ -230,15 +216,6 @@ int journal_seal(struct volume *v, bool leaving); /* leaves the gate closed */
 
 /* recover.c: what a store says; before the volume is published. */
 int recover_store(struct volume *v, char *reason);
-
-/* undo_ring.c; store_mutex. */
-int undo_preserve(struct volume *v, u64 offset, u64 length); /* queue uncopied units */
-/* Copies what is queued. Where the ring is full, the oldest snapshots end. */
-int undo_flush(struct volume *v);
-bool undo_needed(struct volume *v, u64 offset, u64 length);
-void undo_trim(struct volume *v); /* frees what no live snapshot needs */
-void undo_give_up(struct volume *v, const char *reason); /* every snapshot fails */
-void undo_snapshots_changed(struct volume *v); /* recomputes `preserving` */
 
 /* sentinel.c; store_mutex. */
 int sentinel_init(struct volume *v, u32 fs);

@@ -18,7 +18,7 @@ static bool is_over(struct volume *v)
 }
 
 /* Up to a batch of held bios, oldest first. They count as held until released. */
-static void take_batch(struct volume *v, struct bio_list *batch)
+static bool take_batch(struct volume *v, struct bio_list *batch)
 {
 	struct bio *bio;
 	int nr = 0;
@@ -28,6 +28,7 @@ static void take_batch(struct volume *v, struct bio_list *batch)
 	while (nr++ < DORMOUSE_BATCH_BIOS && (bio = bio_list_pop(&v->held)))
 		bio_list_add(batch, bio);
 	spin_unlock_irq(&v->lock);
+	return !bio_list_empty(batch);
 }
 
 /* A journal error ends recording, never the write. */
@@ -89,15 +90,20 @@ static bool ensure_sentinels(struct volume *v, struct bio_list *batch)
 	return holds(v, err, "the sentinel cannot be recorded");
 }
 
+/* What has to wait for its old data leaves the batch. */
 static void preserve(struct volume *v, struct bio_list *batch)
 {
 	u64 offset, length, skip;
+	struct bio_list ready;
 	struct bio *bio;
 
-	bio_list_for_each(bio, batch)
-		if (!is_dataless(bio) && volume_overlap(v, bio, &offset, &length, &skip))
-			undo_preserve(v, offset, length);
+	bio_list_init(&ready);
+	while ((bio = bio_list_pop(batch)))
+		if (is_dataless(bio) || !volume_overlap(v, bio, &offset, &length, &skip) ||
+		    !undo_preserve(v, bio, offset, length))
+			bio_list_add(&ready, bio);
 	undo_flush(v);
+	*batch = ready;
 }
 
 static void mark(struct volume *v, u64 offset, u64 length)
@@ -126,11 +132,14 @@ static struct volume *find_other(struct volume *v, struct bio *bio)
 	return found;
 }
 
-static void release(struct volume *v, struct bio *bio)
+void worker_release(struct volume *v, struct bio *bio)
 {
 	u64 offset, length, skip;
 	struct volume *other;
 
+	spin_lock_irq(&v->lock);
+	v->held_bytes -= bio->bi_iter.bi_size;
+	spin_unlock_irq(&v->lock);
 	if (!is_over(v) && volume_overlap(v, bio, &offset, &length, &skip)) {
 		/* Advisory, and a snapshot needs what it would throw away. */
 		if (is_dataless(bio) && undo_needed(v, offset, length)) {
@@ -170,31 +179,26 @@ static void work_fn(struct work_struct *work)
 	struct volume *v = container_of(work, struct volume, work);
 	struct bio_list batch;
 	struct bio *bio;
+	bool more;
 
-	for (;;) {
+	do {
 		mutex_lock(&v->store_mutex);
-		if (READ_ONCE(v->gate) && !is_over(v))
-			goto out;
-		take_batch(v, &batch);
-		if (!is_over(v))
-			yield_store(v, &batch);
-		if (!is_over(v) && ensure_intents(v, &batch) && ensure_sentinels(v, &batch))
-			preserve(v, &batch);
-		/* Writes go unrecorded from here on. */
-		if (v->failed)
-			volume_disown(v);
-		if (bio_list_empty(&batch))
-			goto out;
-		while ((bio = bio_list_pop(&batch))) {
-			spin_lock_irq(&v->lock);
-			v->held_bytes -= bio->bi_iter.bi_size;
-			spin_unlock_irq(&v->lock);
-			release(v, bio);
+		undo_mend(v);
+		more = !READ_ONCE(v->gate) || is_over(v);
+		if (more) {
+			more = take_batch(v, &batch);
+			if (!is_over(v))
+				yield_store(v, &batch);
+			if (!is_over(v) && ensure_intents(v, &batch) && ensure_sentinels(v, &batch))
+				preserve(v, &batch);
+			/* Writes go unrecorded from here on. */
+			if (v->failed)
+				volume_disown(v);
+			while ((bio = bio_list_pop(&batch)))
+				worker_release(v, bio);
 		}
 		mutex_unlock(&v->store_mutex);
-	}
-out:
-	mutex_unlock(&v->store_mutex);
+	} while (more);
 }
 
 void worker_kick(struct volume *v)

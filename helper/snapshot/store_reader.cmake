@@ -4,11 +4,12 @@
 set(kmod ${CMAKE_SOURCE_DIR}/kmod)
 add_library(dormouse_store_pure STATIC
     ${kmod}/change_map.c
-    ${kmod}/crc32c.c
     ${kmod}/record_codec.c
+    ${kmod}/sums.c
     ${kmod}/undo_index.c
 )
 target_include_directories(dormouse_store_pure PUBLIC ${kmod})
+target_link_libraries(dormouse_store_pure PRIVATE xxhash)
 
 add_library(dormouse_store_reader STATIC
     ${CMAKE_CURRENT_LIST_DIR}/store_payload.cpp

@@ -186,7 +186,7 @@ StoreReader::Found StoreReader::readRecord(std::uint64_t storeBlock, std::uint64
     const ByteView content = whole.subspan(DORMOUSE_RECORD_HEADER_BYTES, header.payload_bytes);
     payload.assign(content.begin(), content.end());
     const ByteView padding = whole.subspan(DORMOUSE_RECORD_HEADER_BYTES + header.payload_bytes);
-    if (dormouse_crc32c(0, payload.data(), payload.size()) != header.payload_crc ||
+    if (record_sum(&header, payload.data()) != header.payload_sum ||
         std::any_of(padding.begin(), padding.end(), [](std::uint8_t byte) { return byte != 0; }))
         return Found::Torn;
     return Found::Whole;

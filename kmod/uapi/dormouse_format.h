@@ -65,17 +65,20 @@ enum dormouse_record_type {
 struct dormouse_disk_record {
 	__le32 magic;
 	__le16 type;
-	__le16 reserved;
+	__le16 flags;        /* DORMOUSE_RECORD_UNSUMMED */
 	__u8 store_id[16];
 	__le64 incarnation;
 	__le64 sequence;     /* of its ring, +1 a record */
 	__le64 epoch;        /* open epoch when it was written */
 	__le32 payload_bytes;
-	__le32 payload_crc;  /* CRC-32C */
+	__le32 payload_sum;  /* CRC-32C; of UNDO the low half of XXH64 with seed 0 */
 	__le32 prev_crc;     /* header_crc of the record before it in its ring */
 	__le32 header_crc;   /* CRC-32C of this header with this field zero */
 };
 #define DORMOUSE_RECORD_HEADER_BYTES 64u
+/* UNDO while only transient snapshots lived: payload_sum is zero. Nobody reads it
+ * after a power cut. */
+#define DORMOUSE_RECORD_UNSUMMED 1u
 
 /* INTENT payload: le32 count, le32 zero, then le32 region numbers. */
 struct dormouse_disk_intent {

@@ -163,7 +163,8 @@ struct Totals
 class Replay
 {
 public:
-    Replay(const Log& log, std::uint64_t sizeBytes) : m_log(log), m_base(sizeBytes), m_state(sizeBytes)
+    Replay(const Log& log, std::uint64_t sizeBytes)
+        : m_log(log), m_base(sizeBytes), m_state(sizeBytes)
     {
         for (const Write& write : log.writes)
             m_state.apply(write);
@@ -304,7 +305,8 @@ private:
                 m_state.apply(write);
         }
         const Granules written = m_epochs[m_lastEpoch].written;
-        for (std::size_t next = at + 1; next <= at + m_ahead && next < m_log.writes.size(); ++next) {
+        for (std::size_t next = at + 1; next <= at + m_ahead && next < m_log.writes.size();
+             ++next) {
             const Write& write = m_log.writes[next];
             if (write.lengthBytes == 0 || isInStore(write.offsetBytes))
                 continue;
@@ -433,9 +435,12 @@ int main(int argc, char** argv)
     std::printf("figure writes %zu writes\n", log.writes.size());
     std::printf("figure cuts %llu cuts\n", static_cast<unsigned long long>(totals.cuts));
     std::printf("figure maps %llu maps\n", static_cast<unsigned long long>(totals.maps));
-    std::printf("figure snapshots %llu images\n", static_cast<unsigned long long>(totals.snapshots));
+    std::printf("figure snapshots %llu images\n",
+                static_cast<unsigned long long>(totals.snapshots));
     std::printf("figure mapped %llu bytes\n", static_cast<unsigned long long>(totals.mappedBytes));
-    std::printf("figure written %llu bytes\n", static_cast<unsigned long long>(totals.writtenBytes));
-    std::printf("figure problems %llu sentences\n", static_cast<unsigned long long>(totals.problems));
+    std::printf("figure written %llu bytes\n",
+                static_cast<unsigned long long>(totals.writtenBytes));
+    std::printf("figure problems %llu sentences\n",
+                static_cast<unsigned long long>(totals.problems));
     return totals.problems == 0 ? 0 : 1;
 }

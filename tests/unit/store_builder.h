@@ -121,7 +121,7 @@ public:
         record.sequence = journalSequence++;
         record.epoch = epochs.back().number;
         record.payload_bytes = u32(payload.size());
-        record.payload_crc = dormouse_crc32c(0, payload.data(), payload.size());
+        record.payload_sum = record_sum(&record, payload.data());
         record.prev_crc = journalPrevCrc;
         Bytes bytes(blocks * blockBytes, 0);
         record_pack(&record, bytes.data());
@@ -294,8 +294,7 @@ public:
         record.sequence = undoSequence++;
         record.epoch = epochs.back().number;
         record.payload_bytes = u32(bytes.size()) - DORMOUSE_RECORD_HEADER_BYTES;
-        record.payload_crc =
-            dormouse_crc32c(0, bytes.data() + DORMOUSE_RECORD_HEADER_BYTES, record.payload_bytes);
+        record.payload_sum = record_sum(&record, bytes.data() + DORMOUSE_RECORD_HEADER_BYTES);
         record.prev_crc = undoPrevCrc;
         record_pack(&record, bytes.data());
         undoPrevCrc = record.header_crc;

@@ -21,3 +21,5 @@ add_vm_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M reference
 if(TARGET cut_replayer)
     add_vm_script_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 200 1)
 endif()
+add_vm_test(kmod.faults SCRIPT scenarios/kmod_faults.sh DISKS volume=96M TIMEOUT 240
+    EXPECT_KERNEL_LOG "volume .* failed: ")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
-/* CRC-32C for user space; the kernel has its own. Table-driven, reflected
- * polynomial 0x82f63b78 (RFC 3720, appendix B.4). */
+/* Checksums for user space; the kernel has its own. CRC-32C is table-driven with the
+ * reflected polynomial 0x82f63b78 (RFC 3720, appendix B.4); XXH64 is libxxhash's. */
 #include "pure.h"
+#include <xxhash.h>
 
 u32 dormouse_crc32c(u32 crc, const void *data, size_t length)
 {
@@ -24,4 +25,9 @@ u32 dormouse_crc32c(u32 crc, const void *data, size_t length)
 	for (i = 0; i < length; i++)
 		crc = crc >> 8 ^ table[(crc ^ byte[i]) & 0xff];
 	return ~crc;
+}
+
+u64 dormouse_xxh64(const void *data, size_t length)
+{
+	return XXH64(data, length, 0);
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later */
+/*
+ * The undo ring of a volume: old data of blocks that were overwritten while a
+ * snapshot lived. A batch is filled by the worker (`open`), then read, indexed and
+ * written (`underway`), then idle again. Under a transient snapshot its writes go on
+ * once the old data is in memory; under a durable one once the record, and all before
+ * it, are on the disk.
+ */
+#ifndef DORMOUSE_UNDO_RING_H
+#define DORMOUSE_UNDO_RING_H
+
+#include <linux/bio.h>
+#include <linux/completion.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "uapi/dormouse_format.h"
+#include "undo_index.h"
+
+#define DORMOUSE_BATCH_UNITS 64  /* old data copied by one record: 1 MiB */
+#define DORMOUSE_BATCHES 4       /* records on their way at once, each with its buffer */
+#define DORMOUSE_NEIGHBOURS 16   /* units of a neighbourhood: 256 KiB */
+
+struct volume;
+
+/* A place in the undo ring: the next record's block, its sequence, and the header
+ * CRC of the one before it. */
+struct undo_place {
+	u64 block; /* counted up */
+	u64 sequence;
+	u32 prev_crc;
+};
+
+/* Several of our bios at once: begin, submit, wait for all (0 or -errno), or be called
+ * when all are done. */
+struct store_io {
+	atomic_t pending;
+	blk_status_t status;
+	struct completion done;
+	void (*end)(struct store_io *io); /* any context */
+};
+
+/* One record of the undo ring and the writes that wait for it. */
+struct undo_batch {
+	struct list_head link;     /* lock; idle, or underway in the ring's order */
+	struct volume *volume;
+	struct store_io io;
+	bool complete;             /* lock */
+	bool durable;
+	struct bio_list bios;      /* lock, once underway */
+	struct undo_place behind;  /* what follows the record */
+	u32 nr_units;
+	u32 units[DORMOUSE_BATCH_UNITS];
+	void *buffer;              /* a header block and the units' old data */
+};
+
+struct volume_undo {
+	struct undo_place head, tail;
+	struct undo_place written;  /* lock; up to where the ring is written */
+	struct undo_index index;    /* lock */
+	unsigned long *copied;      /* units that a write need not wait for, since the newest snapshot */
+	/* How dense writes are (queue_more()): neighbourhoods of which one unit was
+	 * copied alone, and those of them that were written again. Both fade. */
+	u32 alone, again, probe;
+	u64 stream;                 /* the unit where a stream of large writes would go on */
+	u64 ahead;                  /* to be copied before anybody asks; 0: nothing */
+	u32 warned;                 /* per mille at which the last STORE_LOW was posted */
+	struct undo_batch *open;    /* store_mutex */
+	struct list_head idle, underway; /* lock */
+	u32 nr_underway;            /* lock; until their writes are let go */
+	bool broken;                /* lock; a record could not be written */
+	wait_queue_head_t progress; /* a batch is done */
+	struct workqueue_struct *wq;
+	struct work_struct done;
+	struct undo_batch batches[DORMOUSE_BATCHES];
+};
+
+/* undo_ring.c; store_mutex, unless it says otherwise. */
+int undo_init(struct volume *v); /* memory for the batches; undo_exit() frees it */
+void undo_exit(struct volume *v);
+/* Room for a whole record, while nothing is underway. */
+static inline void *undo_scratch(struct volume_undo *u)
+{
+	return u->batches[0].buffer;
+}
+/* Queues what the held write overwrites. True: it waits, and comes back through
+ * worker_release(). Follow a round of these by undo_flush(). */
+bool undo_preserve(struct volume *v, struct bio *bio, u64 offset, u64 length);
+/* Copies what is queued. Where the ring is full, the oldest snapshots end. */
+void undo_flush(struct volume *v);
+/* Does a live snapshot need what is there now? No lock. */
+bool undo_needed(struct volume *v, u64 offset, u64 length);
+/* Until nothing is underway and its writes are let go. No lock. */
+void undo_wait(struct volume *v);
+/* A reader's: until what lies at this block of the ring is written. False: it never
+ * will be. No lock. */
+bool undo_wait_written(struct volume *v, u64 block);
+void undo_mend(struct volume *v); /* gives up the snapshots if a record could not be written */
+void undo_trim(struct volume *v); /* frees what no live snapshot needs */
+void undo_give_up(struct volume *v, const char *reason); /* every snapshot fails */
+void undo_snapshots_changed(struct volume *v); /* recomputes `preserving` */
+/* What a state record says of the ring: all up to there is written. */
+struct undo_place undo_recorded_head(struct volume *v);
+
+#endif
