@@ -28,6 +28,7 @@ void undo_index_init(struct undo_index *index, struct undo_entry *entries, u32 c
 	index->capacity = capacity;
 	index->buckets = buckets;
 	index->nr_buckets = nr_buckets;
+	index->floor = 0;
 	index->tail = 0;
 	index->used = 0;
 	for (i = 0; i < nr_buckets; i++)
@@ -44,13 +45,20 @@ int undo_index_add(struct undo_index *index, u32 unit, u64 epoch, u64 block)
 		return -ENOSPC;
 	slot = (u32)(((u64)index->tail + index->used) % index->capacity);
 	entry = &index->entries[slot];
-	entry->block = block;
+	if (!index->used)
+		index->floor = block;
+	entry->block = (u32)block;
 	entry->unit = unit;
 	entry->epoch = (u32)epoch;
 	entry->next = *bucket;
 	*bucket = slot;
 	index->used++;
 	return 0;
+}
+
+static u64 block_of(const struct undo_index *index, const struct undo_entry *entry)
+{
+	return index->floor + (u32)(entry->block - (u32)index->floor);
 }
 
 /* The oldest entry is the last of its chain, for chains are newest first. */
@@ -67,8 +75,10 @@ static void drop_oldest(struct undo_index *index)
 
 void undo_index_drop_before(struct undo_index *index, u64 block)
 {
-	while (index->used && index->entries[index->tail].block < block)
+	while (index->used && block_of(index, &index->entries[index->tail]) < block)
 		drop_oldest(index);
+	if (block > index->floor)
+		index->floor = block;
 }
 
 bool undo_index_find(const struct undo_index *index, u32 unit, u64 epoch, u64 *block)
@@ -83,7 +93,7 @@ bool undo_index_find(const struct undo_index *index, u32 unit, u64 epoch, u64 *b
 		if ((s32)(entry->epoch - (u32)epoch) < 0)
 			break; /* and so are all behind it */
 		if (entry->unit == unit) {
-			*block = entry->block;
+			*block = block_of(index, entry);
 			found = true;
 		}
 	}

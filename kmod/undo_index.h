@@ -2,9 +2,9 @@
 /*
  * Where the undo ring has the old data of which unit: a chained hash over
  * entries that live in the order of the ring, so that freeing the ring's tail
- * frees the oldest entries and nothing moves. 24 bytes an entry and 4 a bucket,
+ * frees the oldest entries and nothing moves. 16 bytes an entry and 4 a bucket,
  * in memory of the caller's, all of it reserved beforehand: 8 GiB of scattered
- * 16 KiB units take 14 MiB. Pure: see pure.h. The caller locks.
+ * 16 KiB units take 10 MiB. Pure: see pure.h. The caller locks.
  */
 #ifndef DORMOUSE_UNDO_INDEX_H
 #define DORMOUSE_UNDO_INDEX_H
@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 struct undo_entry {
-	u64 block; /* undo ring position of the data, counted up without wrapping */
+	u32 block; /* low half of the ring position of the data (counted up, not wrapped) */
 	u32 unit;
 	u32 epoch; /* low 32 bits of the epoch in which it was copied */
 	u32 next;  /* slot of an older entry of the same bucket */
@@ -26,6 +26,7 @@ struct undo_index {
 	struct undo_entry *entries; /* capacity of them, used as a ring */
 	u32 *buckets;               /* nr_buckets of them */
 	u32 capacity;
+	u64 floor;      /* no entry lies before this block, nor 2^32 blocks behind it */
 	u32 nr_buckets; /* a power of two */
 	u32 tail;       /* slot of the oldest entry */
 	u32 used;       /* entries */

@@ -35,7 +35,7 @@
 
 #define DORMOUSE_MAX_VOLUMES 64
 #define DORMOUSE_MAX_EPOCHS (DORMOUSE_MAX_SNAPSHOTS + 8)
-#define DORMOUSE_MAX_MAPS 5      /* closed and not acknowledged; older ones are merged */
+#define DORMOUSE_MAX_MAPS 3      /* closed and not acknowledged; older ones are merged */
 #define DORMOUSE_BATCH_BIOS 64
 #define DORMOUSE_BATCH_REGIONS 960 /* fit one block beside the headers */
 #define DORMOUSE_HELD_BUDGET (32u << 20) /* bytes; beyond, writers wait */

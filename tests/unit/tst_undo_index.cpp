@@ -112,8 +112,8 @@ private slots:
         std::mt19937 random(4);
         Index index(capacity, nrBuckets);
         std::deque<Copy> model;
-        u64 block = 0;
-        u64 epoch = 0xfffffff0; // goes on over 32 bits
+        u64 block = 0xfffff000; // both go on over 32 bits
+        u64 epoch = 0xfffffff0;
         for (int step = 0; step < 20000; ++step) {
             const auto dice = random() % 100;
             if (dice < 60) {
