@@ -154,7 +154,7 @@ static int recover(struct volume *v, struct dormouse_attach *a, struct store_ext
 	err = recover_store(v, a->reason);
 	if (err)
 		return err;
-	undo_snapshots_changed(v);
+	undo_snapshots_ended(v, false); /* the transient ones */
 	v->super.incarnation++;
 	return 0;
 }
@@ -182,7 +182,7 @@ static int start(struct volume *v, struct dormouse_attach *a)
 			err = sentinel_refresh(v);
 	} else {
 		/* Between reading the sentinel and now somebody may have written. */
-		err = sentinel_verify(v, a->reason) ? 0 : -ESTALE;
+		err = sentinel_verify(v, a->reason) ? undo_begin(v) : -ESTALE;
 	}
 	if (!err)
 		err = journal_begin(v, type);
@@ -220,6 +220,7 @@ int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 	if (!S_ISBLK(inode->i_mode) || !(fd_file(f)->f_mode & FMODE_READ))
 		goto out;
 	bdev = I_BDEV(inode);
+	volume_reap(); /* it may be what comes back */
 	err = check_device(a, bdev);
 	if (err)
 		goto out;
@@ -261,6 +262,23 @@ out:
 	kvfree(extents);
 	fdput(f);
 	return err;
+}
+
+bool volume_reap(void)
+{
+	struct volume *v, *next;
+	bool all = true;
+
+	list_for_each_entry_safe(v, next, &volumes, link) {
+		if (!volume_is_gone(v))
+			continue;
+		volume_fail(v, "the disk was taken away");
+		if (volume_detach(v, false))
+			all = false;
+		else
+			pr_info("dormouse: let go of a volume whose disk was taken away\n");
+	}
+	return all;
 }
 
 int volume_detach(struct volume *v, bool forget)

@@ -9,6 +9,12 @@
 
 #define KERNEL_AT_LEAST(a, b) (LINUX_VERSION_CODE >= KERNEL_VERSION(a, b, 0))
 
+#if KERNEL_AT_LEAST(6, 12)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
 static __always_inline struct bio *compat_first_argument(struct ftrace_regs *fregs)
 {
 #if KERNEL_AT_LEAST(6, 2)
@@ -52,32 +58,29 @@ static inline int compat_thaw(struct block_device *bdev)
 #endif
 }
 
-
-static inline struct gendisk *compat_alloc_disk(void)
+/* A disk that takes bios, with the block sizes of another if one is given; NULL
+ * without memory. */
+static inline struct gendisk *compat_alloc_disk(struct block_device *like, u32 max_sectors)
 {
 #if KERNEL_AT_LEAST(6, 9)
-	struct gendisk *disk = blk_alloc_disk(NULL, NUMA_NO_NODE);
+	struct queue_limits limits = {
+		.logical_block_size = like ? bdev_logical_block_size(like) : SECTOR_SIZE,
+		.physical_block_size = like ? bdev_physical_block_size(like) : SECTOR_SIZE,
+		.max_hw_sectors = max_sectors,
+	};
+	struct gendisk *disk = blk_alloc_disk(&limits, NUMA_NO_NODE);
 
 	return IS_ERR(disk) ? NULL : disk;
 #else
-	return blk_alloc_disk(NUMA_NO_NODE);
-#endif
-}
+	struct gendisk *disk = blk_alloc_disk(NUMA_NO_NODE);
 
-/* Before the disk is added. */
-static inline void compat_set_limits(struct gendisk *disk, struct block_device *like, u32 sectors)
-{
-#if KERNEL_AT_LEAST(6, 9)
-	struct queue_limits *limits = &disk->queue->limits;
-
-	limits->logical_block_size = bdev_logical_block_size(like);
-	limits->physical_block_size = bdev_physical_block_size(like);
-	limits->max_hw_sectors = sectors;
-	limits->max_sectors = sectors;
-#else
-	blk_queue_logical_block_size(disk->queue, bdev_logical_block_size(like));
-	blk_queue_physical_block_size(disk->queue, bdev_physical_block_size(like));
-	blk_queue_max_hw_sectors(disk->queue, sectors);
+	if (disk && like) {
+		blk_queue_logical_block_size(disk->queue, bdev_logical_block_size(like));
+		blk_queue_physical_block_size(disk->queue, bdev_physical_block_size(like));
+	}
+	if (disk)
+		blk_queue_max_hw_sectors(disk->queue, max_sectors);
+	return disk;
 #endif
 }
 

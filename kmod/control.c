@@ -13,7 +13,7 @@ static DEFINE_MUTEX(control_mutex);
 
 static u32 state_of(struct volume *v)
 {
-	if (v->disk->diskseq != v->diskseq || !disk_live(v->disk))
+	if (volume_is_gone(v))
 		return DORMOUSE_STATE_GONE;
 	if (READ_ONCE(v->failed))
 		return DORMOUSE_STATE_FAILED;
@@ -78,6 +78,8 @@ static long do_info(struct dormouse_info *a)
 {
 	struct volume *v;
 
+	if (a->reserved[0] || a->reserved[1])
+		return -EINVAL;
 	a->abi = DORMOUSE_ABI;
 	a->format_version = DORMOUSE_FORMAT_VERSION;
 	a->max_volumes = DORMOUSE_MAX_VOLUMES;
@@ -528,6 +530,25 @@ static struct miscdevice control_device = {
 	.groups = control_groups,
 };
 
+static void reap_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(reaper, reap_fn);
+
+static void reap_fn(struct work_struct *work)
+{
+	bool all;
+
+	mutex_lock(&control_mutex);
+	all = volume_reap();
+	mutex_unlock(&control_mutex);
+	if (!all)
+		schedule_delayed_work(&reaper, HZ);
+}
+
+void control_reap(void)
+{
+	schedule_delayed_work(&reaper, 0);
+}
+
 /* The machine goes down: what is recorded becomes exact and durable; recording
  * itself goes on to the last write. */
 static int control_reboot(struct notifier_block *block, unsigned long action, void *data)
@@ -563,4 +584,6 @@ void control_exit(void)
 	list_for_each_entry_safe(v, next, &volumes, link)
 		volume_detach(v, false);
 	mutex_unlock(&control_mutex);
+	/* No tick of theirs asks for it any more. */
+	cancel_delayed_work_sync(&reaper);
 }

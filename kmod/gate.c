@@ -27,7 +27,7 @@ bool gate_drain(struct volume *v, unsigned int timeout_ms)
 	unsigned long deadline = jiffies + msecs_to_jiffies(timeout_ms);
 
 	/* What waits for the undo ring joins the count before it leaves there. */
-	while (READ_ONCE(v->undo.nr_underway) || in_flight(v)) {
+	while (!undo_is_idle(v) || in_flight(v)) {
 		if (time_after(jiffies, deadline))
 			return false;
 		usleep_range(50, 200);

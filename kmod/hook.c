@@ -159,6 +159,20 @@ static bool may_wait(const struct bio *bio)
 	       !(bio->bi_opf & REQ_NOWAIT) && !in_atomic() && !irqs_disabled();
 }
 
+static struct gendisk *probe_disk;
+static atomic_t probed;
+
+void hook_probe(struct gendisk *disk)
+{
+	atomic_set(&probed, 0);
+	WRITE_ONCE(probe_disk, disk);
+}
+
+int hook_probed(void)
+{
+	return atomic_read(&probed);
+}
+
 static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -171,6 +185,11 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 	if (!op_is_write(bio_op(bio)) || !bio->bi_bdev || !changes_data(bio) ||
 	    bio->bi_end_io == counted_end_io || bio->bi_end_io == store_end_io)
 		return;
+	if (unlikely(bio->bi_bdev->bd_disk == READ_ONCE(probe_disk))) {
+		if (atomic_inc_return(&probed) % 2)
+			compat_divert(fregs, held_elsewhere);
+		return;
+	}
 	rcu_read_lock();
 	list_for_each_entry_rcu(v, &volumes, link) {
 		if (!volume_overlap(v, bio, &offset, &length, &skip))

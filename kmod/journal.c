@@ -139,14 +139,15 @@ static u8 *put_epochs(struct volume *v, u8 *out)
 static int write_state(struct volume *v, u16 type, u32 flags, bool rebase)
 {
 	struct volume_journal *j = &v->journal;
-	const struct undo_place head = undo_recorded_head(v), tail = v->undo.tail;
 	struct dormouse_disk_state *disk = payload(v);
+	struct undo_place head, tail;
 	const u32 prev_crc = j->prev_crc;
 	const u64 sequence = j->sequence;
 	size_t intents;
 	u8 *end;
 	int err;
 
+	undo_recorded(v, &tail, &head);
 	end = put_epochs(v, (u8 *)(disk + 1));
 	intents = change_map_encode((u64 *)v->intents, v->geometry.nr_regions, end);
 	disk->open_epoch = cpu_to_le64(volume_open_epoch(v)->epoch);
@@ -191,6 +192,7 @@ int journal_checkpoint(struct volume *v)
 	size_t i;
 
 	undo_wait(v); /* what waits there counts on the intents that it found */
+	undo_mend(v);
 	/* Regions not written since the last checkpoint lose their intent. Whoever
 	 * passed by it has marked the map once the grace period is over; whoever
 	 * comes later is held and gets a new intent behind this checkpoint. */
@@ -216,6 +218,7 @@ int journal_seal(struct volume *v, bool leaving)
 	gate_close(v);
 	if (!gate_drain(v, leaving ? 2000 : 100))
 		return -EAGAIN;
+	undo_mend(v);
 	err = blkdev_issue_flush(v->bdev);
 	if (!err)
 		err = sentinel_refresh(v);

@@ -15,7 +15,9 @@ static int __init dormouse_init(void)
 	err = hook_init();
 	if (err)
 		goto no_hook;
-	err = control_init();
+	err = selftest_run();
+	if (!err)
+		err = control_init();
 	if (err)
 		goto no_control;
 	return 0;

@@ -127,10 +127,10 @@ int super_unpack(const void *copy, struct store_super *super, struct store_exten
 
 int super_layout(struct store_super *super, u64 store_blocks, u64 journal_bytes)
 {
-	/* Three of the largest states (four maps and some) fit: the last one, the
+	/* Three of the largest states (three maps and some) fit: the last one, the
 	 * next one, and what is lost where the ring begins again. */
 	u64 map = store_nr_granules(super->volume_bytes) / 8 + DORMOUSE_STORE_BLOCK;
-	u64 journal = DORMOUSE_JOURNAL_MIN_BYTES + 14 * map;
+	u64 journal = DORMOUSE_JOURNAL_MIN_BYTES + 11 * map;
 
 	if (journal_bytes > journal)
 		journal = journal_bytes;

@@ -130,25 +130,30 @@ static int take_sentinels(struct recovery *r, const u8 *data, u32 bytes)
 	return 0;
 }
 
-/* One record at `at` into the journal buffer; false: the chain ends before it. */
-static bool read_record(struct volume *v, u32 at, u64 sequence, u32 prev_crc,
-			struct store_record *record)
+/* One record at `at` into the journal buffer. -ENOENT: the chain ends before it; what
+ * cannot be read (-EIO) is not an end, for it may have been written. */
+static int read_record(struct volume *v, u32 at, u64 sequence, u32 prev_crc,
+		       struct store_record *record)
 {
 	u8 *buffer = v->journal.buffer;
 	u32 blocks;
 
-	if (at >= v->super.journal_blocks || store_read(v, v->super.journal_start + at, 1, buffer) ||
-	    record_unpack(buffer, record) || memcmp(record->store_id, v->super.store_id, 16) ||
+	if (at >= v->super.journal_blocks)
+		return -ENOENT;
+	if (store_read(v, v->super.journal_start + at, 1, buffer))
+		return -EIO;
+	if (record_unpack(buffer, record) || memcmp(record->store_id, v->super.store_id, 16) ||
 	    record->incarnation != v->super.incarnation || record->sequence != sequence ||
-	    record->prev_crc != prev_crc)
-		return false;
-	if ((u64)record->payload_bytes + DORMOUSE_RECORD_HEADER_BYTES > v->geometry.state_bytes)
-		return false;
+	    record->prev_crc != prev_crc ||
+	    (u64)record->payload_bytes + DORMOUSE_RECORD_HEADER_BYTES > v->geometry.state_bytes)
+		return -ENOENT;
 	blocks = record_blocks(record->payload_bytes);
-	if (blocks > v->super.journal_blocks - at ||
-	    (blocks > 1 && store_read(v, v->super.journal_start + at, blocks, buffer)))
-		return false;
-	return record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) == record->payload_sum;
+	if (blocks > v->super.journal_blocks - at)
+		return -ENOENT;
+	if (blocks > 1 && store_read(v, v->super.journal_start + at, blocks, buffer))
+		return -EIO;
+	return record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) == record->payload_sum ?
+	       0 : -ENOENT;
 }
 
 static int take_record(struct recovery *r, const struct store_record *record)
@@ -184,11 +189,15 @@ static int read_journal(struct recovery *r)
 		u32 at = j->head;
 
 		/* A record that did not fit before the ring's end is at its beginning. */
-		if (!read_record(v, at, j->sequence, j->prev_crc, &record)) {
+		err = read_record(v, at, j->sequence, j->prev_crc, &record);
+		if (err == -ENOENT && j->head) {
 			at = 0;
-			if (!j->head || !read_record(v, at, j->sequence, j->prev_crc, &record))
-				break;
+			err = read_record(v, at, j->sequence, j->prev_crc, &record);
 		}
+		if (err == -ENOENT)
+			break;
+		if (err)
+			return damaged(r, "the journal in the store cannot be read");
 		err = take_record(r, &record);
 		if (err)
 			return err;
@@ -204,20 +213,23 @@ static int read_journal(struct recovery *r)
 	return 0;
 }
 
-static bool undo_header(struct volume *v, u64 at, struct store_record *record)
+/* 0, -ENOENT or -EIO, as of read_record(). */
+static int undo_header(struct volume *v, u64 at, struct store_record *record)
 {
 	const struct undo_place *head = &v->undo.head;
 	void *buffer = undo_scratch(&v->undo);
 
-	return !store_read(v, v->super.undo_start + at % v->super.undo_blocks, 1, buffer) &&
-	       !record_unpack(buffer, record) && record->type == DORMOUSE_RECORD_UNDO &&
+	if (store_read(v, v->super.undo_start + at % v->super.undo_blocks, 1, buffer))
+		return -EIO;
+	return !record_unpack(buffer, record) && record->type == DORMOUSE_RECORD_UNDO &&
 	       !memcmp(record->store_id, v->super.store_id, 16) &&
-	       record->sequence == head->sequence && record->prev_crc == head->prev_crc;
+	       record->sequence == head->sequence && record->prev_crc == head->prev_crc ?
+	       0 : -ENOENT;
 }
 
 /* Indexes one record; what was appended after the state is checked in full, for
- * only there a power cut can have torn it. False: the chain ends before it. */
-static bool take_undo(struct recovery *r, u64 at, const struct store_record *record)
+ * only there a power cut can have torn it. -ENOENT: the chain ends before it. */
+static int take_undo(struct recovery *r, u64 at, const struct store_record *record)
 {
 	struct volume *v = r->v;
 	u8 *buffer = undo_scratch(&v->undo);
@@ -231,21 +243,24 @@ static bool take_undo(struct recovery *r, u64 at, const struct store_record *rec
 	if (!nr || nr > DORMOUSE_BATCH_UNITS || blocks != 1 + nr * unit_blocks ||
 	    le32_to_cpu(disk->data_offset) != DORMOUSE_STORE_BLOCK ||
 	    at % v->super.undo_blocks + blocks > v->super.undo_blocks)
-		return false;
-	if (at >= r->undo_head &&
-	    (record->flags & DORMOUSE_RECORD_UNSUMMED ||
-	     store_read(v, v->super.undo_start + at % v->super.undo_blocks, blocks, buffer) ||
-	     record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) != record->payload_sum))
-		return false;
+		return -ENOENT;
+	if (at >= r->undo_head) {
+		if (record->flags & DORMOUSE_RECORD_UNSUMMED)
+			return -ENOENT;
+		if (store_read(v, v->super.undo_start + at % v->super.undo_blocks, blocks, buffer))
+			return -EIO;
+		if (record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) != record->payload_sum)
+			return -ENOENT;
+	}
 	for (i = 0; i < nr; i++)
 		if (le32_to_cpu(numbers[i]) >= v->geometry.nr_units)
-			return false;
+			return -ENOENT;
 	for (i = 0; i < nr; i++) {
 		if (undo_index_add(&v->undo.index, le32_to_cpu(numbers[i]), record->epoch,
 				   at + 1 + (u64)i * unit_blocks))
-			return false;
+			return -ENOENT;
 	}
-	return true;
+	return 0;
 }
 
 /* The newest snapshot's epoch is the one whose copies count as preserved. */
@@ -272,6 +287,7 @@ static int read_undo(struct recovery *r)
 	const u32 ring = v->super.undo_blocks;
 	struct store_record record;
 	bool wanted = false;
+	int err;
 	u32 i;
 
 	for (i = 0; i < v->nr_epochs; i++)
@@ -290,13 +306,17 @@ static int read_undo(struct recovery *r)
 				start->prev_crc = u->head.prev_crc;
 			}
 		}
-		if (!undo_header(v, at, &record)) {
+		err = undo_header(v, at, &record);
+		if (err == -ENOENT) {
 			at += ring - at % ring;
-			if (at % ring || !undo_header(v, at, &record))
-				break;
+			err = undo_header(v, at, &record);
 		}
-		if (!take_undo(r, at, &record))
+		if (!err)
+			err = take_undo(r, at, &record);
+		if (err == -ENOENT)
 			break;
+		if (err)
+			return damaged(r, "old data in the store cannot be read");
 		u->head.block = at + record_blocks(record.payload_bytes);
 		u->head.sequence++;
 		u->head.prev_crc = record.header_crc;
@@ -332,6 +352,7 @@ int recover_store(struct volume *v, char *reason)
 	if (err)
 		return err;
 	v->undo.written = v->undo.head;
+	v->undo.sound = v->undo.head;
 	if (r.last_type == DORMOUSE_RECORD_SEAL)
 		memset(v->intents, 0, change_map_words(v->geometry.nr_regions) * 8);
 	open = volume_open_epoch(v);

@@ -11,8 +11,8 @@
  *
  * Nothing can be said about other file systems; they are never verified.
  */
-#include <asm/unaligned.h>
 #include <linux/vmalloc.h>
+#include "compat.h"
 #include "volume.h"
 
 #define EXT4_SUPER_OFFSET 1024

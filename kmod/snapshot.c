@@ -99,7 +99,7 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	int err;
 
 	mutex_lock(&v->store_mutex);
-	undo_mend(v);
+	undo_snapshot_begins(v);
 	before = volume_open_epoch(v);
 	e->epoch = before->epoch + 1;
 	e->first_epoch = e->epoch;
@@ -123,7 +123,7 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	} else {
 		memset(copied, 0, change_map_words(v->geometry.nr_units) * 8);
 		WRITE_ONCE(v->map, (unsigned long *)e->map);
-		undo_snapshots_changed(v);
+		undo_snapshot_began(v);
 		m->next = NULL;
 	}
 	mutex_unlock(&v->store_mutex);
@@ -211,13 +211,9 @@ int snapshot_drop(struct volume *v, struct volume_epoch *e)
 	durable = e->flags & DORMOUSE_EPOCH_DURABLE;
 	e->flags &= ~(DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE |
 		      DORMOUSE_EPOCH_SNAPSHOT_FAILED);
-	undo_snapshots_changed(v);
+	undo_snapshots_ended(v, durable);
 	event_post(v, DORMOUSE_EVENT_SNAPSHOT_DROPPED, e->epoch, "");
 	volume_epochs_tidy(v);
-	/* Before its place in the ring is used again: else a power cut would bring
-	 * it back without its data. */
-	if (durable && !v->failed && journal_state(v, DORMOUSE_RECORD_MAP, 0))
-		volume_fail(v, "the journal cannot be written");
 	mutex_unlock(&v->store_mutex);
 	return 0;
 }

@@ -234,7 +234,7 @@ int snapshot_disk_create(struct volume *v, struct volume_epoch *e)
 	d->wq = alloc_workqueue("dormouse_read", WQ_UNBOUND | WQ_MEM_RECLAIM, 16);
 	if (!d->wq)
 		goto no_wq;
-	disk = compat_alloc_disk();
+	disk = compat_alloc_disk(v->bdev, MAX_READ_BYTES >> SECTOR_SHIFT);
 	if (!disk)
 		goto no_disk;
 	d->disk = disk;
@@ -245,7 +245,6 @@ int snapshot_disk_create(struct volume *v, struct volume_epoch *e)
 	disk->fops = &snapshot_fops;
 	disk->private_data = d;
 	snprintf(disk->disk_name, DISK_NAME_LEN, "dormouse%u", d->index);
-	compat_set_limits(disk, v->bdev, MAX_READ_BYTES >> SECTOR_SHIFT);
 	set_capacity(disk, v->nr_sectors);
 	set_disk_ro(disk, true);
 	kref_get(&v->ref);

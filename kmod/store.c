@@ -97,10 +97,11 @@ int store_io_wait(struct store_io *io)
 	return blk_status_to_errno(io->status);
 }
 
-/* The disk may have got another medium: then nothing here is ours any more. */
+/* The disk may have got another medium: then nothing here is ours any more. One that
+ * is being removed still takes writes, ours as well as those of its file system. */
 static bool same_disk(struct volume *v)
 {
-	return v->disk->diskseq == v->diskseq && disk_live(v->disk);
+	return v->disk->diskseq == v->diskseq;
 }
 
 /* Where a store block lies on the volume, and how many follow it there. */

@@ -7,7 +7,7 @@ u32 undo_index_buckets(u32 capacity)
 {
 	u32 nr = 16;
 
-	while (nr < capacity && nr < 0x80000000u)
+	while (nr < capacity / 2 && nr < 0x80000000u)
 		nr *= 2;
 	return nr;
 }
@@ -73,12 +73,16 @@ static void drop_oldest(struct undo_index *index)
 	index->used--;
 }
 
-void undo_index_drop_before(struct undo_index *index, u64 block)
+bool undo_index_drop_before(struct undo_index *index, u64 block, u32 max)
 {
-	while (index->used && block_of(index, &index->entries[index->tail]) < block)
+	while (index->used && block_of(index, &index->entries[index->tail]) < block) {
+		if (!max--)
+			return true;
 		drop_oldest(index);
+	}
 	if (block > index->floor)
 		index->floor = block;
+	return false;
 }
 
 bool undo_index_find(const struct undo_index *index, u32 unit, u64 epoch, u64 *block)

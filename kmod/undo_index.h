@@ -4,7 +4,7 @@
  * entries that live in the order of the ring, so that freeing the ring's tail
  * frees the oldest entries and nothing moves. 16 bytes an entry and 4 a bucket,
  * in memory of the caller's, all of it reserved beforehand: 8 GiB of scattered
- * 16 KiB units take 10 MiB. Pure: see pure.h. The caller locks.
+ * 16 KiB units take 9 MiB. Pure: see pure.h. The caller locks.
  */
 #ifndef DORMOUSE_UNDO_INDEX_H
 #define DORMOUSE_UNDO_INDEX_H
@@ -42,8 +42,8 @@ void undo_index_init(struct undo_index *index, struct undo_entry *entries, u32 c
 /* -ENOSPC when full. Blocks must not go down from call to call. */
 int undo_index_add(struct undo_index *index, u32 unit, u64 epoch, u64 block);
 
-/* Drops every entry whose block lies before `block`. */
-void undo_index_drop_before(struct undo_index *index, u64 block);
+/* Drops the entries whose block lies before `block`, at most so many; true: there are more. */
+bool undo_index_drop_before(struct undo_index *index, u64 block, u32 max);
 
 /*
  * The content of `unit` at the start of `epoch`: the first copy made in that epoch

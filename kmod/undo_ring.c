@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
 /*
  * Old data of units that are about to be overwritten, appended to the undo ring
- * and indexed. The worker fills a batch with units and with the writes that wait
- * for them; undo_flush() reads the old data, indexes it and sends the record on its
- * way, up to DORMOUSE_BATCHES at once; done_fn() ends them in the ring's order.
+ * and indexed. undo_send_open() reads what the open batch (undo_queue.c) names, indexes
+ * it and sends the record on its way, up to DORMOUSE_BATCHES at once; done_fn() ends
+ * them in the ring's order.
  *
  * A record of a transient snapshot lets its writes go when the old data is in
  * memory: a reader of the snapshot waits until it is in the ring. A record of a
@@ -15,8 +15,6 @@
 
 #define BUFFER_BYTES (DORMOUSE_STORE_BLOCK + DORMOUSE_BATCH_UNITS * DORMOUSE_UNIT_BYTES)
 
-static const u32 unit_blocks = DORMOUSE_UNIT_BYTES / DORMOUSE_STORE_BLOCK;
-
 static struct volume_epoch *oldest_snapshot(struct volume *v)
 {
 	u32 i;
@@ -27,46 +25,59 @@ static struct volume_epoch *oldest_snapshot(struct volume *v)
 	return NULL;
 }
 
-static bool wants_durable(struct volume *v)
+static struct volume_epoch *oldest_durable(struct volume *v)
 {
+	const u32 live = DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE;
 	u32 i;
 
 	for (i = 0; i < v->nr_epochs; i++)
-		if ((v->epochs[i]->flags & (DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE)) ==
-		    (DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE))
-			return true;
-	return false;
+		if ((v->epochs[i]->flags & live) == live)
+			return v->epochs[i];
+	return NULL;
 }
 
-/* Before a write that was not copied for a durable snapshot goes on, and before its
- * place in the ring is used again: else a power cut would bring it back with that
- * write in it, or without its data. */
-static void end_on_record(struct volume *v, bool durable)
-{
-	if (durable && !v->failed && journal_state(v, DORMOUSE_RECORD_MAP, 0))
-		volume_fail(v, "the journal cannot be written");
-}
-
-void undo_trim(struct volume *v)
+/* Frees what no live snapshot needs. In pieces: the hook waits for the lock. */
+static void trim(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
 	const struct volume_epoch *oldest = oldest_snapshot(v);
+	bool more;
 
 	u->tail = oldest ? oldest->undo_start : u->head;
+	do {
+		spin_lock_irq(&v->lock);
+		more = undo_index_drop_before(&u->index, u->tail.block, 1024);
+		spin_unlock_irq(&v->lock);
+		cond_resched();
+	} while (more);
+}
+
+void undo_snapshot_begins(struct volume *v)
+{
+	undo_mend(v);
 	spin_lock_irq(&v->lock);
-	undo_index_drop_before(&u->index, u->tail.block);
+	v->undo.sound = v->undo.head;
 	spin_unlock_irq(&v->lock);
 }
 
-void undo_snapshots_changed(struct volume *v)
+void undo_snapshot_began(struct volume *v)
 {
+	WRITE_ONCE(v->preserving, true);
+	trim(v);
+}
+
+void undo_snapshots_ended(struct volume *v, bool durable)
+{
+	trim(v);
+	if (durable && !v->failed && !v->disowned && !v->dying &&
+	    journal_state(v, DORMOUSE_RECORD_MAP, 0))
+		volume_fail(v, "the journal cannot be written");
 	WRITE_ONCE(v->preserving, oldest_snapshot(v) != NULL);
-	undo_trim(v);
 }
 
 void undo_give_up(struct volume *v, const char *reason)
 {
-	const bool durable = wants_durable(v);
+	const bool durable = oldest_durable(v) != NULL;
 	u32 i;
 
 	spin_lock_irq(&v->lock);
@@ -80,8 +91,7 @@ void undo_give_up(struct volume *v, const char *reason)
 		event_post(v, DORMOUSE_EVENT_SNAPSHOT_FAILED, e->epoch, reason);
 	}
 	spin_unlock_irq(&v->lock);
-	undo_snapshots_changed(v);
-	end_on_record(v, durable);
+	undo_snapshots_ended(v, durable);
 }
 
 /* The store is full: the oldest snapshot ends, which frees what only it needs. If
@@ -101,8 +111,7 @@ static bool end_oldest(struct volume *v)
 	spin_unlock_irq(&v->lock);
 	event_post(v, read ? DORMOUSE_EVENT_SNAPSHOT_FAILED : DORMOUSE_EVENT_SNAPSHOT_DROPPED,
 		   e->epoch, "the store is full");
-	undo_snapshots_changed(v);
-	end_on_record(v, durable);
+	undo_snapshots_ended(v, durable);
 	return v->preserving;
 }
 
@@ -116,187 +125,110 @@ void undo_mend(struct volume *v)
 	spin_unlock_irq(&v->lock);
 }
 
+/* Acquire: what its writes have counted and marked is seen then. */
+static bool is_underway(struct volume_undo *u)
+{
+	return smp_load_acquire(&u->nr_underway) != 0;
+}
+
 void undo_wait(struct volume *v)
 {
-	wait_event(v->undo.progress, !READ_ONCE(v->undo.nr_underway));
+	wait_event(v->undo.progress, !is_underway(&v->undo));
+}
+
+bool undo_is_idle(struct volume *v)
+{
+	return !is_underway(&v->undo);
+}
+
+static bool is_settled(struct volume *v, u64 block, bool *good)
+{
+	bool settled;
+
+	spin_lock_irq(&v->lock);
+	*good = !v->undo.broken;
+	settled = v->undo.written.block > block || v->undo.broken;
+	spin_unlock_irq(&v->lock);
+	return settled;
 }
 
 bool undo_wait_written(struct volume *v, u64 block)
 {
-	struct volume_undo *u = &v->undo;
+	bool good;
 
-	wait_event(u->progress, READ_ONCE(u->written.block) > block || READ_ONCE(u->broken));
-	return !READ_ONCE(u->broken);
+	wait_event(v->undo.progress, is_settled(v, block, &good));
+	return good;
 }
 
-struct undo_place undo_recorded_head(struct volume *v)
+void undo_recorded(struct volume *v, struct undo_place *tail, struct undo_place *head)
 {
-	struct undo_place place;
+	const struct volume_epoch *oldest = oldest_durable(v);
 
-	/* Without a snapshot nobody reads what is underway, and the tail is the head. */
-	if (!v->preserving)
-		return v->undo.head;
-	spin_lock_irq(&v->lock);
-	place = v->undo.written;
-	spin_unlock_irq(&v->lock);
-	return place;
-}
-
-bool undo_needed(struct volume *v, u64 offset, u64 length)
-{
-	u64 first = offset / DORMOUSE_UNIT_BYTES;
-	u64 end = (offset + length - 1) / DORMOUSE_UNIT_BYTES + 1;
-
-	return READ_ONCE(v->preserving) && find_next_zero_bit(v->undo.copied, end, first) < end;
-}
-
-static struct undo_batch *open_batch(struct volume *v)
-{
-	struct volume_undo *u = &v->undo;
-
-	if (u->open)
-		return u->open;
-	/* done_fn() brings one back and takes none of our locks. */
-	wait_event(u->progress, !list_empty_careful(&u->idle));
-	spin_lock_irq(&v->lock);
-	u->open = list_first_entry(&u->idle, struct undo_batch, link);
-	list_del_init(&u->open->link);
-	spin_unlock_irq(&v->lock);
-	u->open->nr_units = 0;
-	bio_list_init(&u->open->bios);
-	return u->open;
-}
-
-/* A copy of it is underway, or will be with the open batch. */
-static bool is_queued(struct volume *v, u64 unit)
-{
-	const struct undo_batch *b = v->undo.open;
-	const u64 epoch = volume_open_epoch(v)->epoch;
-	bool found;
-	u64 block;
-	u32 i;
-
-	for (i = 0; b && i < b->nr_units; i++)
-		if (b->units[i] == unit)
-			return true;
-	spin_lock_irq(&v->lock);
-	found = undo_index_find(&v->undo.index, unit, epoch, &block);
-	spin_unlock_irq(&v->lock);
-	return found;
-}
-
-static bool is_roomy(struct volume *v)
-{
-	return (v->undo.head.block - v->undo.tail.block) * 2 < v->super.undo_blocks;
-}
-
-/* Queues what is not copied of [first, end), as far as the batch has room, but never
- * the store itself. */
-static void queue_range(struct volume *v, u64 first, u64 end)
-{
-	struct volume_undo *u = &v->undo;
-	u64 unit;
-
-	end = min(end, v->geometry.nr_units);
-	for (unit = first; unit < end && open_batch(v)->nr_units < DORMOUSE_BATCH_UNITS; unit++)
-		if (!test_bit(unit, u->copied) && !is_queued(v, unit) &&
-		    !store_guards(v, unit * DORMOUSE_UNIT_BYTES, DORMOUSE_UNIT_BYTES))
-			u->open->units[u->open->nr_units++] = unit;
-}
-
-/*
- * How much to copy beside what a write overwrites. One copy of a neighbourhood costs
- * little more than one of a unit, but where writes are scattered it is for nothing.
- * So a unit is copied alone when its neighbourhood is first written, and the rest
- * with the second write. If most neighbourhoods see a second one (an eighth of those
- * copied alone have already), a whole batch is copied with the first; every eighth
- * is still copied alone, to notice when that changes.
- */
-static void queue_more(struct volume *v, u64 first, u64 last)
-{
-	struct volume_undo *u = &v->undo;
-	const u64 start = round_down(first, DORMOUSE_NEIGHBOURS);
-	const u64 end = min_t(u64, round_up(last + 1, DORMOUSE_NEIGHBOURS), v->geometry.nr_units);
-	const bool known = find_next_bit(u->copied, end, start) < end;
-
-	if (!is_roomy(v) || last - first >= DORMOUSE_NEIGHBOURS)
+	/* After a power cut nobody reads what only transient ones needed. */
+	if (!oldest) {
+		*tail = *head = v->undo.head;
 		return;
-	if (u->alone >= 512) {
-		u->alone /= 2;
-		u->again /= 2;
 	}
-	if (known) {
-		u->again++;
-		queue_range(v, start, end);
-	} else if (u->alone >= 32 && u->again * 8 > u->alone && u->probe++ % 8) {
-		queue_range(v, round_down(first, DORMOUSE_BATCH_UNITS),
-			    round_up(last + 1, DORMOUSE_BATCH_UNITS));
-	} else {
-		u->alone++;
-	}
+	*tail = oldest->undo_start;
+	spin_lock_irq(&v->lock);
+	*head = v->undo.sound;
+	spin_unlock_irq(&v->lock);
 }
 
-/* A stream of large writes: the next batch is copied while this one is written. */
-static void follow_stream(struct volume *v, u64 first, u64 last)
+/* The next record may skip its place and go to the ring's beginning. What an earlier
+ * incarnation left in that place, beyond its last record on record, could then pass
+ * for it, because it follows the same one. */
+int undo_begin(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
+	const u32 ring = v->super.undo_blocks;
 
-	if (last - first >= DORMOUSE_NEIGHBOURS && u->stream >= first &&
-	    u->stream <= last + 1 + DORMOUSE_BATCH_UNITS && is_roomy(v)) {
-		u->ahead = max(last + 1, u->stream);
-		u->stream = u->ahead + DORMOUSE_BATCH_UNITS;
-	} else {
-		u->stream = last + 1;
-	}
-}
-
-static void flush(struct volume *v);
-
-bool undo_preserve(struct volume *v, struct bio *bio, u64 offset, u64 length)
-{
-	struct volume_undo *u = &v->undo;
-	const u64 first = offset / DORMOUSE_UNIT_BYTES;
-	const u64 last = (offset + length - 1) / DORMOUSE_UNIT_BYTES;
-	u64 unit;
-
-	if (!undo_needed(v, offset, length))
-		return false;
-	for (unit = first; unit <= last; unit++) {
-		if (test_bit(unit, u->copied) || is_queued(v, unit))
-			continue;
-		if (open_batch(v)->nr_units == DORMOUSE_BATCH_UNITS) {
-			flush(v);
-			if (!v->preserving)
-				return false;
-		}
-		open_batch(v)->units[u->open->nr_units++] = unit;
-	}
-	queue_more(v, first, last);
-	follow_stream(v, first, last);
-	bio_list_add(&open_batch(v)->bios, bio);
-	return true;
+	if (u->head.block - u->tail.block >= ring)
+		return 0; /* it is the tail, and that one follows another */
+	memset(undo_scratch(u), 0, DORMOUSE_STORE_BLOCK);
+	return store_write(v, v->super.undo_start + u->head.block % ring, 1, undo_scratch(u), true);
 }
 
 static int by_number(const void *a, const void *b)
 {
-	const u32 x = *(const u32 *)a, y = *(const u32 *)b;
+	const u32 x = ((const struct undo_unit *)a)->number;
+	const u32 y = ((const struct undo_unit *)b)->number;
 
 	return x < y ? -1 : x > y;
 }
 
-/* Makes room for `blocks` in one piece; -ENOSPC when the snapshots need it all. */
-static int make_room(struct volume *v, u32 blocks)
+static u32 record_size(const struct undo_batch *b)
+{
+	return 1 + b->nr_units * DORMOUSE_UNIT_BLOCKS;
+}
+
+/* Leaves only what writes wait for; false: that is all of it already. */
+static bool drop_extras(struct undo_batch *b)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < b->nr_units; i++)
+		if (b->units[i].wanted)
+			b->units[nr++] = b->units[i];
+	swap(b->nr_units, nr);
+	return b->nr_units < nr;
+}
+
+/* Room for the record in one piece; false when the snapshots need it all. */
+static bool make_room(struct volume *v, const struct undo_batch *b)
 {
 	struct volume_undo *u = &v->undo;
-	const u32 ring = v->super.undo_blocks;
+	const u32 ring = v->super.undo_blocks, blocks = record_size(b);
 	u64 head = u->head.block;
 
 	if (head % ring + blocks > ring)
 		head += ring - head % ring;
-	if (blocks > ring || head + blocks - u->tail.block > ring)
-		return -ENOSPC;
+	/* The index has room for a ring full of units. */
+	if (blocks > ring || head + blocks - u->tail.block > ring ||
+	    u->index.capacity - u->index.used < b->nr_units)
+		return false;
 	u->head.block = head;
-	return 0;
+	return true;
 }
 
 /* Neighbours in the volume are read together, and all at once. */
@@ -310,11 +242,11 @@ static int read_old_data(struct volume *v, struct undo_batch *b)
 	store_io_begin(&io);
 	blk_start_plug(&plug);
 	while (i < b->nr_units) {
-		u64 offset = (u64)b->units[i] * DORMOUSE_UNIT_BYTES;
+		u64 offset = (u64)b->units[i].number * DORMOUSE_UNIT_BYTES;
 		u32 run = 1;
 		u64 length;
 
-		while (i + run < b->nr_units && b->units[i + run] == b->units[i] + run)
+		while (i + run < b->nr_units && b->units[i + run].number == b->units[i].number + run)
 			run++;
 		length = min((u64)run * DORMOUSE_UNIT_BYTES, v->geometry.bytes - offset);
 		store_origin_read_begin(v, &io, offset, length, data);
@@ -330,7 +262,7 @@ static int read_old_data(struct volume *v, struct undo_batch *b)
 static void pack(struct volume *v, struct undo_batch *b)
 {
 	struct volume_undo *u = &v->undo;
-	const u32 blocks = 1 + b->nr_units * unit_blocks;
+	const u32 blocks = record_size(b);
 	struct store_record record = {
 		.type = DORMOUSE_RECORD_UNDO,
 		.incarnation = v->super.incarnation,
@@ -347,7 +279,7 @@ static void pack(struct volume *v, struct undo_batch *b)
 	disk->nr_units = cpu_to_le32(b->nr_units);
 	disk->data_offset = cpu_to_le32(DORMOUSE_STORE_BLOCK);
 	for (i = 0; i < b->nr_units; i++)
-		numbers[i] = cpu_to_le32(b->units[i]);
+		numbers[i] = cpu_to_le32(b->units[i].number);
 	memcpy(record.store_id, v->super.store_id, 16);
 	if (!b->durable)
 		record.flags = DORMOUSE_RECORD_UNSUMMED;
@@ -375,7 +307,7 @@ static void set_copied(struct volume *v, const struct undo_batch *b)
 	u32 i;
 
 	for (i = 0; i < b->nr_units; i++)
-		set_bit(b->units[i], v->undo.copied);
+		set_bit(b->units[i].number, v->undo.copied);
 }
 
 static void release_all(struct volume *v, struct bio_list *bios)
@@ -392,54 +324,56 @@ static void written(struct store_io *io)
 	struct volume *v = b->volume;
 	unsigned long flags;
 
+	/* Under the lock: without it, the volume may be gone once it is complete. */
 	spin_lock_irqsave(&v->lock, flags);
 	b->complete = true;
-	spin_unlock_irqrestore(&v->lock, flags);
 	queue_work(v->undo.wq, &v->undo.done);
+	spin_unlock_irqrestore(&v->lock, flags);
 }
 
-/* Reads, indexes and sends the batch on its way; an error: nothing was begun. */
-static int send(struct volume *v, struct undo_batch *b)
+/* The old data of the batch into its buffer, and a place for it. What is only copied
+ * along costs no snapshot: neither its room nor, on a bad disk, its reading. */
+static bool fetch(struct volume *v, struct undo_batch *b)
+{
+	sort(b->units, b->nr_units, sizeof(*b->units), by_number, NULL);
+	for (;;) {
+		if (!b->nr_units || !v->preserving)
+			return false;
+		if (!make_room(v, b)) {
+			if (!drop_extras(b) && !end_oldest(v))
+				return false;
+		} else if (!read_old_data(v, b)) {
+			return true;
+		} else if (!drop_extras(b)) {
+			undo_give_up(v, "old data cannot be read");
+		}
+	}
+}
+
+/* Indexes the batch and sends it on its way. */
+static void send(struct volume *v, struct undo_batch *b)
 {
 	struct volume_undo *u = &v->undo;
-	const u32 blocks = 1 + b->nr_units * unit_blocks;
-	const u64 epoch = volume_open_epoch(v)->epoch;
+	const u64 place = u->head.block;
 	struct bio_list bios;
-	u64 place;
 	u32 i;
-	int err;
 
-	sort(b->units, b->nr_units, sizeof(*b->units), by_number, NULL);
-	while (make_room(v, blocks))
-		if (!end_oldest(v))
-			return -ENOSPC;
-	err = read_old_data(v, b);
-	if (err) {
-		undo_give_up(v, "old data cannot be read");
-		return err;
-	}
-	b->durable = wants_durable(v);
+	b->durable = oldest_durable(v) != NULL;
 	pack(v, b);
 	b->complete = false;
-	place = u->head.block;
 	bio_list_init(&bios);
 	spin_lock_irq(&v->lock);
-	for (i = 0; i < b->nr_units && !err; i++)
-		err = undo_index_add(&u->index, b->units[i], epoch,
-				     place + 1 + (u64)i * unit_blocks);
-	if (!err) {
-		list_add_tail(&b->link, &u->underway);
-		u->nr_underway++;
-		if (!b->durable)
-			bio_list_merge(&bios, &b->bios);
-		if (!b->durable)
-			bio_list_init(&b->bios);
+	for (i = 0; i < b->nr_units; i++)
+		WARN_ON_ONCE(undo_index_add(&u->index, b->units[i].number,
+					    volume_open_epoch(v)->epoch,
+					    place + 1 + (u64)i * DORMOUSE_UNIT_BLOCKS));
+	list_add_tail(&b->link, &u->underway);
+	u->nr_underway++;
+	if (!b->durable) {
+		bio_list_merge(&bios, &b->bios);
+		bio_list_init(&b->bios);
 	}
 	spin_unlock_irq(&v->lock);
-	if (err) { /* the index is as large as the ring, so this is a bug of ours */
-		undo_give_up(v, "the undo index is full");
-		return err;
-	}
 	u->head = b->behind;
 	volume_stat_add(v, copied_bytes, (u64)b->nr_units * DORMOUSE_UNIT_BYTES);
 	volume_stat_add(v, batches, 1);
@@ -448,12 +382,11 @@ static int send(struct volume *v, struct undo_batch *b)
 		set_copied(v, b);
 		release_all(v, &bios);
 	}
-	store_write_async(v, &b->io, v->super.undo_start + place % v->super.undo_blocks, blocks,
-			  b->buffer, b->durable, written);
-	return 0;
+	store_write_async(v, &b->io, v->super.undo_start + place % v->super.undo_blocks,
+			  record_size(b), b->buffer, b->durable, written);
 }
 
-static void flush(struct volume *v)
+void undo_send_open(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
 	struct undo_batch *b = u->open;
@@ -461,11 +394,17 @@ static void flush(struct volume *v)
 	if (!b)
 		return;
 	u->open = NULL;
-	if (b->nr_units && v->preserving && !send(v, b))
+	if (fetch(v, b)) {
+		send(v, b);
 		return;
+	}
 	spin_lock_irq(&v->lock);
-	/* Its writes wait for units that others copy; the last of those is the last. */
-	if (v->preserving && !b->nr_units && !list_empty(&u->underway)) {
+	if (u->broken) {
+		/* What they wait for may be what failed: the worker ends the snapshots first. */
+		bio_list_merge_head(&v->held, &b->bios);
+		bio_list_init(&b->bios);
+	} else if (v->preserving && !list_empty(&u->underway)) {
+		/* They wait for units that others copy; the last of those is the last. */
 		struct undo_batch *last = list_last_entry(&u->underway, struct undo_batch, link);
 
 		bio_list_merge(&last->bios, &b->bios);
@@ -476,19 +415,6 @@ static void flush(struct volume *v)
 	spin_lock_irq(&v->lock);
 	list_add(&b->link, &u->idle);
 	spin_unlock_irq(&v->lock);
-}
-
-void undo_flush(struct volume *v)
-{
-	struct volume_undo *u = &v->undo;
-	const u64 ahead = u->ahead;
-
-	flush(v);
-	u->ahead = 0;
-	if (!ahead || !v->preserving)
-		return;
-	queue_range(v, ahead, ahead + DORMOUSE_BATCH_UNITS);
-	flush(v);
 }
 
 /* Takes the oldest record that is underway off, if it is complete. Its writes are in
@@ -516,6 +442,8 @@ static bool take_done(struct volume *v, struct bio_list *bios)
 		bio_list_merge(bios, &b->bios);
 	}
 	u->written = b->behind;
+	if (!u->broken && u->sound.block < b->behind.block)
+		u->sound = b->behind;
 	list_move(&b->link, &u->idle);
 	spin_unlock_irq(&v->lock);
 	return true;
@@ -530,7 +458,7 @@ static void done_fn(struct work_struct *work)
 	while (take_done(v, &bios)) {
 		release_all(v, &bios);
 		spin_lock_irq(&v->lock);
-		u->nr_underway--;
+		smp_store_release(&u->nr_underway, u->nr_underway - 1);
 		spin_unlock_irq(&v->lock);
 		wake_up_all(&u->progress);
 		if (READ_ONCE(u->broken))

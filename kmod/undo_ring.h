@@ -17,6 +17,8 @@
 #include "undo_index.h"
 
 #define DORMOUSE_BATCH_UNITS 64  /* old data copied by one record: 1 MiB */
+/* Store blocks of a unit's old data. */
+#define DORMOUSE_UNIT_BLOCKS (DORMOUSE_UNIT_BYTES / DORMOUSE_STORE_BLOCK)
 #define DORMOUSE_BATCHES 4       /* records on their way at once, each with its buffer */
 #define DORMOUSE_NEIGHBOURS 16   /* units of a neighbourhood: 256 KiB */
 
@@ -39,6 +41,11 @@ struct store_io {
 	void (*end)(struct store_io *io); /* any context */
 };
 
+struct undo_unit {
+	u32 number;
+	bool wanted; /* a write waits for it; else it is copied along */
+};
+
 /* One record of the undo ring and the writes that wait for it. */
 struct undo_batch {
 	struct list_head link;     /* lock; idle, or underway in the ring's order */
@@ -49,13 +56,14 @@ struct undo_batch {
 	struct bio_list bios;      /* lock, once underway */
 	struct undo_place behind;  /* what follows the record */
 	u32 nr_units;
-	u32 units[DORMOUSE_BATCH_UNITS];
+	struct undo_unit units[DORMOUSE_BATCH_UNITS];
 	void *buffer;              /* a header block and the units' old data */
 };
 
 struct volume_undo {
 	struct undo_place head, tail;
-	struct undo_place written;  /* lock; up to where the ring is written */
+	struct undo_place written;  /* lock; up to where the ring is done with */
+	struct undo_place sound;    /* lock; up to where all of it is written */
 	struct undo_index index;    /* lock */
 	unsigned long *copied;      /* units that a write need not wait for, since the newest snapshot */
 	/* How dense writes are (queue_more()): neighbourhoods of which one unit was
@@ -82,23 +90,37 @@ static inline void *undo_scratch(struct volume_undo *u)
 {
 	return u->batches[0].buffer;
 }
-/* Queues what the held write overwrites. True: it waits, and comes back through
- * worker_release(). Follow a round of these by undo_flush(). */
-bool undo_preserve(struct volume *v, struct bio *bio, u64 offset, u64 length);
-/* Copies what is queued. Where the ring is full, the oldest snapshots end. */
-void undo_flush(struct volume *v);
-/* Does a live snapshot need what is there now? No lock. */
-bool undo_needed(struct volume *v, u64 offset, u64 length);
+/* Sends the open batch on its way, if there is one. Where the ring is full, the oldest
+ * snapshots end. */
+void undo_send_open(struct volume *v);
 /* Until nothing is underway and its writes are let go. No lock. */
 void undo_wait(struct volume *v);
+bool undo_is_idle(struct volume *v); /* is it so now? No lock. */
 /* A reader's: until what lies at this block of the ring is written. False: it never
  * will be. No lock. */
 bool undo_wait_written(struct volume *v, u64 block);
 void undo_mend(struct volume *v); /* gives up the snapshots if a record could not be written */
-void undo_trim(struct volume *v); /* frees what no live snapshot needs */
 void undo_give_up(struct volume *v, const char *reason); /* every snapshot fails */
-void undo_snapshots_changed(struct volume *v); /* recomputes `preserving` */
-/* What a state record says of the ring: all up to there is written. */
-struct undo_place undo_recorded_head(struct volume *v);
+/* A snapshot begins, behind the gate, with nothing underway: before it is on record,
+ * and when it is. */
+void undo_snapshot_begins(struct volume *v);
+void undo_snapshot_began(struct volume *v);
+/* Some have ended: their flags are cleared. `durable`: one of them was; then this is on
+ * record before any write goes on uncopied or its place in the ring is used again, for
+ * else a power cut would bring it back with that write in it, or without its data. */
+void undo_snapshots_ended(struct volume *v, bool durable);
+/* What a state record says of the ring: what durable snapshots need, all written. */
+void undo_recorded(struct volume *v, struct undo_place *tail, struct undo_place *head);
+/* Of an old store: before the first record of this incarnation. */
+int undo_begin(struct volume *v);
+
+/* undo_queue.c; store_mutex. */
+/* Queues what the held write overwrites. True: it waits, and comes back through
+ * worker_release(). Follow a round of these by undo_flush(). */
+bool undo_preserve(struct volume *v, struct bio *bio, u64 offset, u64 length);
+/* Ends the round: sends the open batch, and what a stream of writes will ask for next. */
+void undo_flush(struct volume *v);
+/* Does a live snapshot need what is there now? No lock. */
+bool undo_needed(struct volume *v, u64 offset, u64 length);
 
 #endif

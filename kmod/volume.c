@@ -35,12 +35,12 @@ static void volume_free(struct kref *ref)
 
 	while (v->nr_epochs)
 		volume_epoch_free(v, v->epochs[--v->nr_epochs]);
+	undo_exit(v);
 	if (v->wq)
 		destroy_workqueue(v->wq);
 	vfree(v->intents);
 	vfree(v->touched);
 	vfree(v->undo.copied);
-	undo_exit(v);
 	vfree(v->sentinel.scratch);
 	vfree(v->undo.index.entries);
 	vfree(v->undo.index.buckets);
@@ -239,6 +239,11 @@ bool volume_in_use(struct volume *v)
 	return atomic_read(&v->bdev->bd_openers) > 0;
 }
 
+bool volume_is_gone(const struct volume *v)
+{
+	return v->disk->diskseq != v->diskseq || test_bit(GD_DEAD, &v->disk->state);
+}
+
 void volume_publish(struct volume *v)
 {
 	list_add_tail_rcu(&v->link, &volumes);
@@ -253,6 +258,7 @@ void volume_unpublish(struct volume *v)
 	synchronize_rcu();
 	worker_release_all(v);
 	undo_wait(v);
+	flush_workqueue(v->undo.wq); /* it kicks the worker last */
 	worker_release_all(v); /* what a broken record gave back */
 	/* A counted write comes back through us, however long that takes. */
 	gate_drain(v, UINT_MAX / 2);

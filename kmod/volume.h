@@ -35,7 +35,7 @@
 
 #define DORMOUSE_MAX_VOLUMES 64
 #define DORMOUSE_MAX_EPOCHS (DORMOUSE_MAX_SNAPSHOTS + 8)
-#define DORMOUSE_MAX_MAPS 3      /* closed and not acknowledged; older ones are merged */
+#define DORMOUSE_MAX_MAPS 2      /* closed and not acknowledged; older ones are merged */
 #define DORMOUSE_BATCH_BIOS 64
 #define DORMOUSE_BATCH_REGIONS 960 /* fit one block beside the headers */
 #define DORMOUSE_HELD_BUDGET (32u << 20) /* bytes; beyond, writers wait */
@@ -155,6 +155,8 @@ struct volume_epoch *volume_epoch_find(struct volume *v, u64 epoch);
 void volume_epochs_tidy(struct volume *v);
 u32 volume_snapshots(const struct volume *v); /* that are live; store_mutex */
 bool volume_in_use(struct volume *v);
+/* The disk was taken away, or has another medium: there will be no more writes. */
+bool volume_is_gone(const struct volume *v);
 /* Ends recording for good; any context that may sleep, store_mutex held or not. */
 void volume_fail(struct volume *v, const char *reason);
 /* No later boot may trust the store: makes the superblocks void, once. From then on
@@ -240,13 +242,21 @@ int snapshot_drop(struct volume *v, struct volume_epoch *e);
 
 /* attach.c; control_mutex. */
 int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *extents);
-int volume_detach(struct volume *v, bool forget);
+int volume_detach(struct volume *v, bool forget); /* -EBUSY while a snapshot is read */
+/* Detaches those that are gone; false: some snapshot of one is still being read. */
+bool volume_reap(void);
 
 /* hook.c */
 int hook_init(void);
 void hook_exit(void);
 /* Counts the bio in flight and interposes its completion; may sleep. */
 void hook_count(struct volume *v, struct bio *bio);
+/* Writes to this disk are held, passed, held, passed..., and counted; NULL: to none. */
+void hook_probe(struct gendisk *disk);
+int hook_probed(void); /* how many since */
+
+/* selftest.c */
+int selftest_run(void); /* -EOPNOTSUPP: writes cannot be seen or not be held */
 
 /* events.c: event_post() from any context; the rest is the control device's. */
 int events_open(struct inode *inode, struct file *filp);
@@ -256,6 +266,7 @@ __poll_t events_poll(struct file *filp, struct poll_table_struct *table);
 void event_post(struct volume *v, u32 type, u64 value, const char *reason);
 
 /* control.c */
+void control_reap(void); /* volume_reap(), soon; any context */
 int control_init(void);
 void control_exit(void);
 

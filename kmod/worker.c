@@ -2,7 +2,8 @@
 /*
  * The worker of a volume: takes held writes in batches, makes durable what each
  * of them depends on (intents, sentinel contents, old data), and lets them go.
- * Its tick seals the store when the volume is idle and checkpoints now and then.
+ * Its tick seals the store when the volume is idle, checkpoints now and then, and
+ * notices that the disk is gone.
  */
 #include "volume.h"
 
@@ -227,7 +228,9 @@ static void tick_fn(struct work_struct *work)
 	int err = 0;
 
 	mutex_lock(&v->store_mutex);
-	if (!v->dying && !v->failed && !v->gate) {
+	if (volume_is_gone(v)) {
+		control_reap();
+	} else if (!v->dying && !v->failed && !v->gate) {
 		if (!v->sealed && time_after(jiffies, READ_ONCE(v->last_write) + idle))
 			err = seal_idle(v);
 		else if (!v->sealed && time_after(jiffies, v->last_checkpoint +
@@ -236,7 +239,7 @@ static void tick_fn(struct work_struct *work)
 		if (err && err != -EAGAIN)
 			volume_fail(v, "the journal cannot be written");
 	}
-	if (!v->dying && !v->failed)
+	if (!v->dying)
 		queue_delayed_work(v->wq, &v->tick, msecs_to_jiffies(1000));
 	mutex_unlock(&v->store_mutex);
 }

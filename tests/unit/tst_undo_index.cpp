@@ -58,8 +58,8 @@ private slots:
     void bucketsAreAPowerOfTwo()
     {
         QCOMPARE(undo_index_buckets(1), 16u);
-        QCOMPARE(undo_index_buckets(16), 16u);
-        QCOMPARE(undo_index_buckets(17), 32u);
+        QCOMPARE(undo_index_buckets(33), 16u);
+        QCOMPARE(undo_index_buckets(34), 32u);
         QCOMPARE(undo_index_buckets(0xffffffff), 0x80000000u);
     }
 
@@ -90,7 +90,7 @@ private slots:
             QCOMPARE(undo_index_add(&index.index, unit, 1, unit), 0);
         QCOMPARE(undo_index_add(&index.index, 9, 1, 9), -ENOSPC);
         QVERIFY(!index.find(9, 1));
-        undo_index_drop_before(&index.index, 1);
+        QVERIFY(!undo_index_drop_before(&index.index, 1, 2));
         QCOMPARE(undo_index_add(&index.index, 9, 1, 9), 0);
         QVERIFY(!index.find(0, 1));
         QCOMPARE(index.find(9, 1), std::optional<u64>(9));
@@ -127,9 +127,14 @@ private slots:
                 epoch += random() % 3;
             } else if (dice < 70 && !model.empty()) {
                 const u64 limit = model[random() % model.size()].block + random() % 2;
-                undo_index_drop_before(&index.index, limit);
-                while (!model.empty() && model.front().block < limit)
-                    model.pop_front();
+                bool more = false;
+                do {
+                    more = undo_index_drop_before(&index.index, limit, 7);
+                    for (int i = 0; i < 7 && !model.empty() && model.front().block < limit; ++i)
+                        model.pop_front();
+                    QCOMPARE(index.index.used, u32(model.size()));
+                    QCOMPARE(more, !model.empty() && model.front().block < limit);
+                } while (more);
             } else {
                 const u32 unit = random() % (capacity / 4 + 2);
                 const u64 asked = epoch - random() % 10;

@@ -3,6 +3,7 @@
 """The module's control interface for scenarios, written from the header alone.
 
 kmod.py create DEVICE MOUNTPOINT MIB FS      store file, attach; prints the handle
+kmod.py create-raw DEVICE OFFSET_MIB MIB     a store that no file system knows of
 kmod.py recover DEVICE ID OFFSET [OFFSET_B]  attach; prints handle and state, or fails
 kmod.py status|seal|detach|forget HANDLE
 kmod.py snapshot [--durable] HANDLE...       prints the epochs
@@ -131,14 +132,26 @@ def create(device, mountpoint, mib, fs):
     os.close(fd)
     subprocess.run(["fsfreeze", "-f", mountpoint], check=True)
     subprocess.run(["fsfreeze", "-u", mountpoint], check=True)
-    table = (struct.pack(f"={2 * len(extents)}Q", *[n for e in extents for n in e]))
-    buffer = bytearray(table)
-    import ctypes
-    address = ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
+    return attach(device, fs, volume, nonce, extents)
+
+
+def create_raw(device, offset, mib):
+    nonce, volume = os.urandom(32), os.urandom(16)
+    with open(device, "r+b", buffering=0) as disk:
+        disk.seek(offset << 20)
+        disk.write(b"DORMPRUF" + nonce + volume + bytes(BLOCK - 56))
+        os.fsync(disk.fileno())
+    return attach(device, "other", volume, nonce, [(offset << 20, mib << 20)])
+
+
+def attach(device, fs, volume, nonce, extents):
+    table = bytearray(struct.pack(f"={2 * len(extents)}Q", *[n for e in extents for n in e]))
     disk = os.open(device, os.O_RDONLY)
-    v = call("attach", CREATE, disk, FS[fs], volume, address, len(extents), 0, 0, 0, nonce, 0, 0, bytes(16), bytes(96))
-    os.close(disk)
-    return v
+    try:
+        return call("attach", CREATE, disk, FS[fs], volume, pointer(table), len(extents), 0, 0, 0, nonce, 0, 0,
+                    bytes(16), bytes(96))
+    finally:
+        os.close(disk)
 
 
 def pointer(buffer):
@@ -250,6 +263,8 @@ def main(verb, *args):
     if verb == "create":
         v = create(args[0], args[1], int(args[2]), args[3])
         print(v[11])
+    elif verb == "create-raw":
+        print(create_raw(args[0], int(args[1]), int(args[2]))[11])
     elif verb == "recover":
         v = recover(args[0], args[1], int(args[2]), int(args[3]) if len(args) > 3 else 0)
         print(v[11], ["?", "active", "dormant", "unverified"][v[12]])
