@@ -24,6 +24,7 @@ from pathlib import Path
 from .paths import GUEST, LabError, build_directory
 
 BOOT_MODULES = ["virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay"]
+OLDEST = (6, 1)
 BUSYBOX = Path("/bin/busybox")
 
 # Where a bzImage keeps its compressed kernel: Documentation/arch/x86/boot.rst.
@@ -65,24 +66,50 @@ def _version_key(version):
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", version)]
 
 
-class Kernel:
-    """An installed kernel: its version, its image, its modules."""
+def _series(version):
+    """Of 6.12.117+deb12-amd64: (6, 12)."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
-    def __init__(self, version=None):
-        self.version = version or self._newest()
-        self.image = Path("/boot/vmlinuz-" + self.version)
-        self.modules = Path("/lib/modules") / self.version
-        if not self.image.exists() or not self.modules.is_dir():
-            raise LabError(f"kernel {self.version} is not installed "
-                           f"({self.image} and {self.modules} are needed)")
 
-    @staticmethod
-    def _newest():
-        versions = [image.name.removeprefix("vmlinuz-") for image in Path("/boot").glob("vmlinuz-*")]
-        versions = [version for version in versions if (Path("/lib/modules") / version).is_dir()]
+def _find(wanted):
+    """The installed version that is called so, or the newest of a series ("6.12").
+    Without a wish: the newest of the oldest series, as the build does it for each
+    series (kmod/CMakeLists.txt)."""
+    versions = [image.name.removeprefix("vmlinuz-") for image in Path("/boot").glob("vmlinuz-*")]
+    versions = [version for version in versions
+                if (Path("/lib/modules") / version).is_dir() and _series(version) >= OLDEST]
+    if wanted:
+        versions = [version for version in versions
+                    if version == wanted or ".".join(map(str, _series(version))) == wanted]
         if not versions:
-            raise LabError("no kernel is installed; run tests/support/setup")
-        return max(versions, key=_version_key)
+            raise LabError(f"kernel {wanted} is not installed")
+    elif not versions:
+        raise LabError("no kernel is installed; run tests/support/setup")
+    oldest = min(map(_series, versions))
+    return max((version for version in versions if _series(version) == oldest), key=_version_key)
+
+
+class Kernel:
+    """A kernel: its version, its image, its modules. `wanted` is an installed version, a
+    series, or "debug" (what tests/support/debug-kernel made); without it,
+    $DORMOUSE_KERNEL, or the newest of the oldest series."""
+
+    def __init__(self, wanted=None):
+        wanted = wanted or os.environ.get("DORMOUSE_KERNEL")
+        self.slowness = 1  # how much longer everything may take
+        self.modules_base = Path("/")
+        if wanted == "debug":
+            place = build_directory() / "kernels/debug"
+            found = list(place.glob("root/lib/modules/*"))
+            if not found:
+                raise LabError("kernel debug is not installed; run tests/support/debug-kernel")
+            self.version, self.image = found[0].name, place / "source/vmlinux"
+            self.modules_base = place / "root"
+            self.slowness = 6
+        else:
+            self.version = _find(wanted)
+            self.image = Path("/boot/vmlinuz-" + self.version)
+        self.modules = self.modules_base / "lib/modules" / self.version
 
     def default_module(self, build=None):
         """Where the build puts our module for this kernel (may not exist)."""
@@ -90,6 +117,8 @@ class Kernel:
 
     def fast_image(self):
         """The unpacked kernel, made if need be; the packed one if that fails."""
+        if self.image.name == "vmlinux":
+            return self.image
         stat = self.image.stat()
         target = build_directory() / "vm" / f"vmlinux-{self.version}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
         if not target.exists():
@@ -114,7 +143,8 @@ class Kernel:
     def _boot_module_files(self):
         files = []
         for module in BOOT_MODULES:
-            answer = subprocess.run(["modprobe", "-S", self.version, "--show-depends", module],
+            answer = subprocess.run(["modprobe", "-d", str(self.modules_base), "-S", self.version,
+                                     "--show-depends", module],
                                     check=False, capture_output=True, text=True)
             if answer.returncode != 0:
                 raise LabError(f"kernel {self.version} has no module {module}: {answer.stderr.strip()}")

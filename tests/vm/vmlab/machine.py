@@ -89,7 +89,7 @@ class Machine:
                  cpus=2, timeout=180, module=None, expect_kernel_log=(), append="", qemu=(),
                  install=None, out=None, state=None, environment=None, interactive=False, echo=sys.stdout):
         self.directory = Path(directory)
-        self.timeout = timeout
+        self.timeout = timeout and timeout * kernel.slowness
         self.scenario = Path(scenario).resolve()
         self._expected = list(expect_kernel_log)
         self._echo = echo
@@ -104,17 +104,18 @@ class Machine:
         (self.directory / "told").mkdir(parents=True)
         for disk in self._disks:
             disk.create()
-        self._write_job(args, systemd, module, install, state, environment or {}, interactive)
+        self._write_job(kernel, args, systemd, module, install, state, environment or {}, interactive)
         self._start(kernel, memory, cpus, append, qemu, install, out, interactive)
 
     # -- starting ----------------------------------------------------------
 
-    def _write_job(self, args, systemd, module, install, state, environment, interactive):
+    def _write_job(self, kernel, args, systemd, module, install, state, environment, interactive):
         """What the guest is to do; guest/prepare reads it from the share "boot"."""
         size = shutil.get_terminal_size()
         job = {
             "VM_SOURCE": SOURCE, "VM_GUEST": GUEST, "VM_BUILD": build_directory(),
-            "VM_SCENARIO": self.scenario, "VM_MODULE": module or "", "VM_TIMEOUT": int(self.timeout or 0),
+            "VM_SCENARIO": self.scenario, "VM_MODULE": module or "",
+            "VM_MODULES": kernel.modules, "VM_TIMEOUT": int(self.timeout or 0),
             "VM_SYSTEMD": int(systemd), "VM_INSTALL": int(install is not None),
             "VM_DRIVERS": " ".join(sorted({driver for disk in self._disks for driver in disk.drivers()})),
             "VM_STATE": state.name if state else "", "VM_INTERACTIVE": int(interactive),
