@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// cut_replayer LOG SIZE CUTS SEED [PART PARTS [AHEAD]]
+// cut_replayer LOG SIZE KEPT CUTS SEED [PART PARTS [AHEAD]]
 //
 // What a power cut leaves of a volume's disk, thousands of times. LOG is QEMU's
 // record of all writes to the disk (its blklogwrites driver: in the order in which
@@ -11,9 +11,9 @@
 //   - every epoch since recording began is known up to the last one whose record is
 //     durable, and is covered by a change map;
 //   - the maps have every granule that the log shows written in those epochs;
-//   - every durable snapshot younger than four epochs lives (the workload drops
-//     none of those), and its content is, byte for byte, what the log had made of
-//     the disk when the snapshot's record was written.
+//   - every durable snapshot younger than KEPT epochs lives (the workload drops
+//     none of those), and the content of each that lives is, byte for byte, what the
+//     log had made of the disk when the snapshot's record was written.
 //
 // The log knows nothing of the module, so the last two are oracles. Of CUTS cuts,
 // PART of PARTS are done (for several processes). With AHEAD, a cut finds as many of
@@ -48,7 +48,6 @@ namespace {
 // of 512 bytes.
 constexpr std::uint64_t kSectorBytes = 512;
 constexpr std::uint64_t kFlush = 1, kFua = 2, kDiscard = 4;
-constexpr std::uint64_t kSnapshotsKept = 4; // the workload's promise
 
 [[noreturn]] void giveUp(const std::string& sentence)
 {
@@ -163,8 +162,8 @@ struct Totals
 class Replay
 {
 public:
-    Replay(const Log& log, std::uint64_t sizeBytes)
-        : m_log(log), m_base(sizeBytes), m_state(sizeBytes)
+    Replay(const Log& log, std::uint64_t sizeBytes, std::uint64_t snapshotsKept)
+        : m_log(log), m_base(sizeBytes), m_state(sizeBytes), m_snapshotsKept(snapshotsKept)
     {
         for (const Write& write : log.writes)
             m_state.apply(write);
@@ -204,21 +203,32 @@ private:
         return StoreReader::open(std::move(*source), m_superOffsets);
     }
 
-    // Every flush and write-through, before anything else; then anywhere.
+    // A third each: around a MAP record (the end of a snapshot waits for one), at
+    // flushes and write-throughs, and anywhere.
     [[nodiscard]] std::vector<std::size_t> choose(std::uint64_t cuts, std::uint64_t seed) const
     {
         std::mt19937_64 random(seed);
-        std::vector<std::size_t> boundaries;
-        for (std::size_t i = 0; i < m_log.writes.size(); ++i)
-            if ((m_log.writes[i].flags & (kFlush | kFua)) != 0)
+        std::vector<std::size_t> ends, boundaries;
+        for (std::size_t i = 0; i < m_log.writes.size(); ++i) {
+            const Write& write = m_log.writes[i];
+            store_record record{};
+            if (write.data != nullptr && isInJournal(write.offsetBytes) &&
+                record_unpack(write.data, &record) == 0 && record.type == DORMOUSE_RECORD_MAP)
+                for (std::size_t at = i; at < std::min(i + 4, m_log.writes.size()); ++at)
+                    ends.push_back(at);
+            if ((write.flags & (kFlush | kFua)) != 0)
                 boundaries.push_back(i);
-        std::shuffle(boundaries.begin(), boundaries.end(), random);
-        if (boundaries.size() > cuts / 2)
-            boundaries.resize(cuts / 2);
-        while (boundaries.size() < cuts)
-            boundaries.push_back(random() % m_log.writes.size());
-        std::sort(boundaries.begin(), boundaries.end());
-        return boundaries;
+        }
+        std::vector<std::size_t> chosen;
+        for (std::vector<std::size_t>* some : {&ends, &boundaries}) {
+            std::shuffle(some->begin(), some->end(), random);
+            some->resize(std::min(some->size(), static_cast<std::size_t>(cuts / 3)));
+            chosen.insert(chosen.end(), some->begin(), some->end());
+        }
+        while (chosen.size() < cuts)
+            chosen.push_back(random() % m_log.writes.size());
+        std::sort(chosen.begin(), chosen.end());
+        return chosen;
     }
 
     [[nodiscard]] bool isInStore(std::uint64_t offsetBytes) const
@@ -274,8 +284,8 @@ private:
         for (const Extent& extent : m_extents)
             std::fill_n(epoch.image.begin() + static_cast<std::ptrdiff_t>(extent.offsetBytes),
                         extent.lengthBytes, std::uint8_t{0});
-        if (record.epoch > kSnapshotsKept + 2)
-            m_epochs[record.epoch - kSnapshotsKept - 2].image = {};
+        if (record.epoch > m_snapshotsKept + 2)
+            m_epochs[record.epoch - m_snapshotsKept - 2].image = {};
     }
 
     static void overlay(Bytes& image, const Write& write)
@@ -384,7 +394,7 @@ private:
             if (epoch.hasSnapshot)
                 living.insert(epoch.number);
         for (std::uint64_t number = 2; number <= open; ++number) {
-            if (number % 3 != 0 && number + kSnapshotsKept > open && living.count(number) == 0)
+            if (number % 3 != 0 && number + m_snapshotsKept > open && living.count(number) == 0)
                 complain(where, "the durable snapshot " + std::to_string(number) + " is gone");
         }
         for (const std::uint64_t number : living) {
@@ -410,6 +420,7 @@ private:
     const Log& m_log;
     Disk m_base;  // everything durable
     Disk m_state; // what a cut left
+    std::uint64_t m_snapshotsKept;
     std::vector<std::size_t> m_pending;
     std::vector<Extent> m_extents;
     std::vector<std::uint64_t> m_superOffsets;
@@ -424,13 +435,13 @@ private:
 
 int main(int argc, char** argv)
 {
-    if (argc != 5 && argc != 7 && argc != 8)
-        giveUp("usage: cut_replayer LOG SIZE CUTS SEED [PART PARTS [AHEAD]]");
+    if (argc != 6 && argc != 8 && argc != 9)
+        giveUp("usage: cut_replayer LOG SIZE KEPT CUTS SEED [PART PARTS [AHEAD]]");
     const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };
     const Log log(argv[1]);
-    Replay replay(log, number(2));
-    replay.run(number(3), number(4), argc > 5 ? number(5) : 0, argc > 5 ? number(6) : 1,
-               argc > 7 ? number(7) : 0);
+    Replay replay(log, number(2), number(3));
+    replay.run(number(4), number(5), argc > 6 ? number(6) : 0, argc > 6 ? number(7) : 1,
+               argc > 8 ? number(8) : 0);
     const Totals& totals = replay.totals;
     std::printf("figure writes %zu writes\n", log.writes.size());
     std::printf("figure cuts %llu cuts\n", static_cast<unsigned long long>(totals.cuts));

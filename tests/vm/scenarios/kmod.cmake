@@ -38,7 +38,8 @@ add_kernel_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEO
 add_kernel_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)
 add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)
 if(TARGET cut_replayer)
-    add_kernel_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 200 1)
+    add_kernel_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 4 200 1)
+    add_kernel_test(kmod.powercut.alone SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 2 0 200 1)
 endif()
 add_kernel_test(kmod.faults SCRIPT scenarios/kmod_faults.sh DISKS volume=96M TIMEOUT 240
     EXPECT_KERNEL_LOG "volume .* failed: ")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kmod_powercut.py FS ROUNDS CUTS SEED: a power cut at every kind of moment.
+"""kmod_powercut.py FS ROUNDS KEPT CUTS SEED: a power cut at every kind of moment.
 
 Records every write to a volume's disk while it is put through its paces
 (kmod_powercut.sh), and rebuilds what CUTS power cuts would have left of it. Each
@@ -24,11 +24,12 @@ SIZES = {"ext4": "112M", "xfs": "320M"}
 PARTS = 2
 
 
-def replay(log, size, cuts, seed, ahead=0):
+def replay(log, size, kept, cuts, seed, ahead=0):
     """The figures of all parts, summed, and what was found wrong. ahead: see cut_replayer."""
     def part(number):
-        return subprocess.run([build_directory() / "tests/support/cut_replayer", log, str(size), str(cuts), str(seed),
-                               str(number), str(PARTS), str(ahead)], capture_output=True, text=True, check=False)
+        numbers = map(str, (size, kept, cuts, seed, number, PARTS, ahead))
+        return subprocess.run([build_directory() / "tests/support/cut_replayer", log, *numbers],
+                              capture_output=True, text=True, check=False)
     figures, wrong = {}, []
     with ThreadPoolExecutor(PARTS) as pool:
         for result in pool.map(part, range(PARTS)):
@@ -40,31 +41,31 @@ def replay(log, size, cuts, seed, ahead=0):
     return figures, wrong
 
 
-def run(fs, rounds, cuts, seed):
+def run(fs, rounds, kept, cuts, seed):
     """Records and replays; the figures, and what was found wrong."""
     with Lab() as lab:
         log = lab.directory / "writes.log"
         volume = lab.disk("volume", SIZES[fs], log=log)
-        with lab.boot("kmod_powercut.sh", fs, str(rounds), disks=[volume], memory="2G",
+        with lab.boot("kmod_powercut.sh", fs, str(rounds), str(kept), disks=[volume], memory="2G",
                       timeout=200 + rounds * 60) as machine:
             machine.wait().check()
-        figures, wrong = replay(log, volume.size, cuts, seed)
+        figures, wrong = replay(log, volume.size, kept, cuts, seed)
         # A replay that cannot find anything, or looked at next to nothing, proves nothing.
-        if not replay(log, volume.size, 40, seed, ahead=20)[1]:
+        if not replay(log, volume.size, kept, 40, seed, ahead=20)[1]:
             wrong.append("not ok writes let go too early are found out")
-        if figures.get("cuts", 0) < cuts * 0.8 or figures.get("snapshots", 0) < figures["cuts"]:
+        if figures.get("cuts", 0) < cuts * 0.8 or figures.get("snapshots", 0) < figures["cuts"] * (1 if kept else 0.2):
             wrong.append("not ok enough was looked at")
         if wrong:
-            kept = build_directory() / "vm/failed/kmod_powercut" / f"{fs}-{seed}.log"
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(log, kept)
-            print(f"the record of writes is kept: {kept}, replayed with "
-                  f"cut_replayer {kept} {volume.size} {cuts} {seed}", file=sys.stderr)
+            record = build_directory() / "vm/failed/kmod_powercut" / f"{fs}-{kept}-{seed}.log"
+            record.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, record)
+            print(f"the record of writes is kept: {record}, replayed with "
+                  f"cut_replayer {record} {volume.size} {kept} {cuts} {seed}", file=sys.stderr)
     return figures, wrong
 
 
-def main(fs, rounds, cuts, seed):
-    figures, wrong = run(fs, int(rounds), int(cuts), int(seed))
+def main(fs, rounds, kept, cuts, seed):
+    figures, wrong = run(fs, int(rounds), int(kept), int(cuts), int(seed))
     for name, value in figures.items():
         print(f"figure powercut.{name} {value}")
     print(*wrong[:30], sep="\n")
