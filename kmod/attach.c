@@ -22,6 +22,8 @@ static int check_device(struct dormouse_attach *a, struct block_device *bdev)
 
 	if (!nr)
 		return refuse(a, -ENXIO, "the device is empty");
+	if (nr > DORMOUSE_MAX_VOLUME_BYTES >> SECTOR_SHIFT)
+		return refuse(a, -EFBIG, "the device is larger than 32 TiB");
 	if (bdev_is_zoned(bdev))
 		return refuse(a, -EOPNOTSUPP, "zoned devices are not supported");
 	if (bdev_read_only(bdev))

@@ -17,6 +17,7 @@
 #include <linux/delay.h>
 #include <linux/mempool.h>
 #include "compat.h"
+#include "trace.h"
 #include "volume.h"
 
 struct counted_write {
@@ -209,11 +210,13 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 			compat_divert(fregs, wait_then_submit);
 			break;
 		}
+		trace_dormouse_hold(v->handle, bio);
 		bio->bi_opf &= ~REQ_NOWAIT;
 		bio_clear_polled(bio);
 		spin_lock_irqsave(&v->lock, flags);
 		bio_list_add(&v->held, bio);
 		v->held_bytes += bio->bi_iter.bi_size;
+		hold_times_begin(v, bio);
 		spin_unlock_irqrestore(&v->lock, flags);
 		volume_stat_add(v, held_writes, 1);
 		worker_kick(v);

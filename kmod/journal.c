@@ -5,6 +5,7 @@
  * record that the superblock names; the ring always keeps room for another one.
  */
 #include <linux/vmalloc.h>
+#include "trace.h"
 #include "volume.h"
 
 static void *payload(struct volume *v)
@@ -46,6 +47,7 @@ static int append(struct volume *v, u16 type, u32 payload_bytes)
 	record.payload_sum = record_sum(&record, payload(v));
 	record_pack(&record, j->buffer);
 	err = store_write(v, v->super.journal_start + at, blocks, j->buffer, true);
+	trace_dormouse_journal(v->handle, type, j->sequence, blocks, err);
 	if (err)
 		return err;
 	j->head = at + blocks;

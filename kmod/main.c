@@ -2,6 +2,8 @@
 /* Load and unload. */
 #include <linux/module.h>
 #include "volume.h"
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 static int __init dormouse_init(void)
 {

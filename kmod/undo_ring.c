@@ -11,6 +11,7 @@
  */
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
+#include "trace.h"
 #include "volume.h"
 
 #define BUFFER_BYTES (DORMOUSE_STORE_BLOCK + DORMOUSE_BATCH_UNITS * DORMOUSE_UNIT_BYTES)
@@ -359,6 +360,7 @@ static void send(struct volume *v, struct undo_batch *b)
 	u32 i;
 
 	b->durable = oldest_durable(v) != NULL;
+	trace_dormouse_undo(v->handle, u->head.sequence, b->nr_units, b->durable);
 	pack(v, b);
 	b->complete = false;
 	bio_list_init(&bios);

@@ -34,11 +34,13 @@
 #include "undo_ring.h"
 
 #define DORMOUSE_MAX_VOLUMES 64
+#define DORMOUSE_MAX_VOLUME_BYTES (32ull << 40) /* units have numbers of 32 bits */
 #define DORMOUSE_MAX_EPOCHS (DORMOUSE_MAX_SNAPSHOTS + 8)
 #define DORMOUSE_MAX_MAPS 2      /* closed and not acknowledged; older ones are merged */
 #define DORMOUSE_BATCH_BIOS 64
 #define DORMOUSE_BATCH_REGIONS 960 /* fit one block beside the headers */
 #define DORMOUSE_HELD_BUDGET (32u << 20) /* bytes; beyond, writers wait */
+#define DORMOUSE_HOLD_TIMES_BITS 8 /* held writes whose time is taken at once: 256 */
 #define DORMOUSE_IDLE_SEAL_MS 3000
 #define DORMOUSE_CHECKPOINT_MS 60000
 
@@ -84,6 +86,11 @@ struct volume_sentinel {
 	void *scratch; /* a block */
 };
 
+struct hold_time {
+	const struct bio *bio; /* NULL: free. Compared only, for it may be gone */
+	u64 since_ns;
+};
+
 struct volume {
 	struct list_head link; /* RCU, volumes list */
 	struct kref ref;
@@ -109,7 +116,7 @@ struct volume {
 	spinlock_t lock;
 	struct bio_list held;       /* lock */
 	u64 held_bytes;             /* lock; also of the batch in the worker's hands */
-	wait_queue_head_t room;     /* writers that wait for the budget */
+	struct hold_time hold_times[1 << DORMOUSE_HOLD_TIMES_BITS]; /* lock */
 	struct workqueue_struct *wq;
 	struct work_struct work;
 	struct delayed_work tick;
@@ -254,6 +261,10 @@ void hook_count(struct volume *v, struct bio *bio);
 /* Writes to this disk are held, passed, held, passed..., and counted; NULL: to none. */
 void hook_probe(struct gendisk *disk);
 int hook_probed(void); /* how many since */
+
+/* hold_times.c; lock held. */
+void hold_times_begin(struct volume *v, const struct bio *bio);
+void hold_times_end(struct volume *v, const struct bio *bio);
 
 /* selftest.c */
 int selftest_run(void); /* -EOPNOTSUPP: writes cannot be seen or not be held */

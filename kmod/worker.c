@@ -5,6 +5,7 @@
  * Its tick seals the store when the volume is idle, checkpoints now and then, and
  * notices that the disk is gone.
  */
+#include "trace.h"
 #include "volume.h"
 
 static bool is_dataless(const struct bio *bio)
@@ -138,8 +139,10 @@ void worker_release(struct volume *v, struct bio *bio)
 	u64 offset, length, skip;
 	struct volume *other;
 
+	trace_dormouse_release(v->handle, bio);
 	spin_lock_irq(&v->lock);
 	v->held_bytes -= bio->bi_iter.bi_size;
+	hold_times_end(v, bio);
 	spin_unlock_irq(&v->lock);
 	if (!is_over(v) && volume_overlap(v, bio, &offset, &length, &skip)) {
 		/* Advisory, and a snapshot needs what it would throw away. */

@@ -151,7 +151,9 @@ struct dormouse_stats {
 	__u64 checkpoints;
 	__u64 seals;
 	__u64 store_written_bytes;
-	__u64 hold_latency_us[16]; /* histogram: bucket i counts holds < 2^(i+4) us */
+	/* Histogram of a sample of the holds: bucket i counts those of less than 2^(i+4)
+	 * microseconds, the last one also all that took longer. */
+	__u64 hold_latency_us[16];
 };
 
 struct dormouse_status {
