@@ -86,6 +86,7 @@ def status(handle):
     result["volume_id"], result["epoch_id"] = v[at].hex(), v[at + 1].hex()
     stats = ("passed held waited copied batches intents checkpoints seals written".split())
     result.update(zip(stats, v[at + 2:]))
+    result["hold_us"] = " ".join(f"<{16 << i}:{n}" for i, n in enumerate(v[at + 2 + len(stats):-1]) if n)
     result["reason"] = v[-1].rstrip(b"\0").decode()
     result["state"] = ["?", "active", "dormant", "unverified", "failed", "gone"][result["state"]]
     result["mode"] = ["?", "tracking", "snapshot"][result["mode"]]

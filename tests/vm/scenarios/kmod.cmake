@@ -34,6 +34,10 @@ foreach(kind scsi virtio)
 endforeach()
 add_kernel_test(kmod.discard.ext4 SCRIPT scenarios/kmod_discard.sh DISKS disk=256M MEMORY 3G TIMEOUT 200
     ARGS ext4)
+add_kernel_test(kmod.raw.512e SCRIPT scenarios/kmod_raw.sh DISKS volume=384M,lbs=512,pbs=4096 MEMORY 4G
+    TIMEOUT 240 ARGS 6)
+add_kernel_test(kmod.raw.4kn SCRIPT scenarios/kmod_raw.sh DISKS volume=1G,lbs=4096,pbs=4096 MEMORY 4G
+    TIMEOUT 400 ARGS 20)
 add_kernel_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
 add_kernel_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)
 add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)

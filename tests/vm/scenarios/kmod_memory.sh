@@ -46,3 +46,10 @@ prove "at most 32 MiB under a snapshot" [ "$used" -le $((32 << 20)) ]
 prove "nor much more with a map that was not fetched" [ "$unfetched" -le $((34 << 20)) ]
 prove "the kernel's account agrees" [ $(((before - after) / 1024)) -le 40 ]
 kmod detach "$handle"
+
+export DM_DISABLE_UDEV=1
+modprobe dm_zero
+dmsetup create huge --table "0 $((33 << 31)) zero"
+prove "what is too large for the store's numbers is refused" \
+    grep -q "larger than 32 TiB" <(kmod create-raw /dev/mapper/huge 1 64 2>&1)
+dmsetup remove huge

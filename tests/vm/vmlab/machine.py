@@ -116,6 +116,7 @@ class Machine:
             "VM_SOURCE": SOURCE, "VM_GUEST": GUEST, "VM_BUILD": build_directory(),
             "VM_SCENARIO": self.scenario, "VM_MODULE": module or "",
             "VM_MODULES": kernel.modules, "VM_TIMEOUT": int(self.timeout or 0),
+            "VM_SLOWNESS": kernel.slowness,
             "VM_SYSTEMD": int(systemd), "VM_INSTALL": int(install is not None),
             "VM_DRIVERS": " ".join(sorted({driver for disk in self._disks for driver in disk.drivers()})),
             "VM_STATE": state.name if state else "", "VM_INTERACTIVE": int(interactive),
