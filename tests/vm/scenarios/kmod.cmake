@@ -35,7 +35,7 @@ endforeach()
 add_kernel_test(kmod.discard.ext4 SCRIPT scenarios/kmod_discard.sh DISKS disk=256M MEMORY 3G TIMEOUT 200
     ARGS ext4)
 add_kernel_test(kmod.raw.512e SCRIPT scenarios/kmod_raw.sh DISKS volume=384M,lbs=512,pbs=4096 MEMORY 4G
-    TIMEOUT 240 ARGS 6)
+    TIMEOUT 240 ARGS 4)
 add_kernel_test(kmod.raw.4kn SCRIPT scenarios/kmod_raw.sh DISKS volume=1G,lbs=4096,pbs=4096 MEMORY 4G
     TIMEOUT 400 ARGS 20)
 add_kernel_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
@@ -43,7 +43,7 @@ add_kernel_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY
 add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)
 if(TARGET cut_replayer)
     add_kernel_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 4 200 1)
-    add_kernel_test(kmod.powercut.alone SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 2 0 200 1)
+    add_kernel_test(kmod.powercut.alone SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 1 0 100 1)
 endif()
 add_kernel_test(kmod.faults SCRIPT scenarios/kmod_faults.sh DISKS volume=96M TIMEOUT 240
     EXPECT_KERNEL_LOG "volume .* failed: ")

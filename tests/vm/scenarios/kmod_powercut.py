@@ -53,7 +53,7 @@ def run(fs, rounds, kept, cuts, seed):
         # A replay that cannot find anything, or looked at next to nothing, proves nothing.
         if not replay(log, volume.size, kept, 40, seed, ahead=20)[1]:
             wrong.append("not ok writes let go too early are found out")
-        if figures.get("cuts", 0) < cuts * 0.8 or figures.get("snapshots", 0) < figures["cuts"] * (1 if kept else 0.2):
+        if figures.get("cuts", 0) < cuts * 0.8 or figures.get("snapshots", 0) < figures["cuts"] * (1 if kept else 0.1):
             wrong.append("not ok enough was looked at")
         if wrong:
             record = build_directory() / "vm/failed/kmod_powercut" / f"{fs}-{kept}-{seed}.log"
