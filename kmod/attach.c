@@ -156,6 +156,7 @@ static int recover(struct volume *v, struct dormouse_attach *a, struct store_ext
 	err = recover_store(v, a->reason);
 	if (err)
 		return err;
+	volume_epochs_tidy(v); /* the buffers have room for our number of maps */
 	undo_snapshots_ended(v, false); /* the transient ones */
 	v->super.incarnation++;
 	return 0;
@@ -179,7 +180,7 @@ static int start(struct volume *v, struct dormouse_attach *a)
 	if (a->flags & DORMOUSE_ATTACH_CREATE) {
 		/* Writes submitted before publication may still be on their way; the
 		 * first epoch's map owes nothing to them, but the sentinel does. */
-		err = blkdev_issue_flush(v->bdev);
+		err = blkdev_issue_flush(v->disk->part0);
 		if (!err)
 			err = sentinel_refresh(v);
 	} else {

@@ -109,9 +109,11 @@ static bool pass(struct volume *v, struct bio *bio, u64 offset, u64 length)
 	if (!write)
 		return false;
 	this_cpu_inc(*v->in_flight);
+	/* Snapshots that ended without being on record as ended: the volume has failed. */
 	if (!all_set(v->intents, offset, length, DORMOUSE_REGION_BYTES) ||
-	    (READ_ONCE(v->preserving) &&
-	     !all_set(v->undo.copied, offset, length, DORMOUSE_UNIT_BYTES)) ||
+	    (smp_load_acquire(&v->preserving) ?
+	     !all_set(v->undo.copied, offset, length, DORMOUSE_UNIT_BYTES) :
+	     READ_ONCE(v->failed)) ||
 	    sentinel_touches(v, offset, length) || store_guards(v, offset, length)) {
 		this_cpu_dec(*v->in_flight);
 		mempool_free(write, counted_pool);

@@ -217,11 +217,12 @@ int journal_seal(struct volume *v, bool leaving)
 	const size_t words = BITS_TO_LONGS(v->geometry.nr_regions);
 	int err;
 
+	volume_follow_partition(v);
 	gate_close(v);
 	if (!gate_drain(v, leaving ? 2000 : 100))
 		return -EAGAIN;
 	undo_mend(v);
-	err = blkdev_issue_flush(v->bdev);
+	err = blkdev_issue_flush(v->disk->part0);
 	if (!err)
 		err = sentinel_refresh(v);
 	if (err)

@@ -144,9 +144,10 @@ static int read_record(struct volume *v, u32 at, u64 sequence, u32 prev_crc,
 		return -EIO;
 	if (record_unpack(buffer, record) || memcmp(record->store_id, v->super.store_id, 16) ||
 	    record->incarnation != v->super.incarnation || record->sequence != sequence ||
-	    record->prev_crc != prev_crc ||
-	    (u64)record->payload_bytes + DORMOUSE_RECORD_HEADER_BYTES > v->geometry.state_bytes)
+	    record->prev_crc != prev_crc)
 		return -ENOENT;
+	if ((u64)record->payload_bytes + DORMOUSE_RECORD_HEADER_BYTES > v->geometry.state_bytes)
+		return -EIO; /* it is ours, but larger than ours are */
 	blocks = record_blocks(record->payload_bytes);
 	if (blocks > v->super.journal_blocks - at)
 		return -ENOENT;

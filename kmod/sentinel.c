@@ -53,6 +53,25 @@ static int find_xfs_log(struct volume *v, const u8 *sb)
 	return 0;
 }
 
+/* Some disks take no reads of less than 4 KiB. Clobbers the scratch block. */
+static int read_part(struct volume *v, u64 offset, u32 length, void *out)
+{
+	const u32 skip = offset % DORMOUSE_STORE_BLOCK;
+	const u64 start = offset - skip;
+	u32 bytes;
+	int err;
+
+	if (start >= v->geometry.bytes)
+		return -EINVAL;
+	bytes = min_t(u64, v->geometry.bytes - start, DORMOUSE_STORE_BLOCK);
+	if (length > bytes || skip > bytes - length)
+		return -EINVAL;
+	err = store_origin_read(v, start, bytes, v->sentinel.scratch);
+	if (!err)
+		memcpy(out, v->sentinel.scratch + skip, length);
+	return err;
+}
+
 static void digest(struct dormouse_disk_sentinel *s, const void *data)
 {
 	s->crc = cpu_to_le32(dormouse_crc32c(0, data, le32_to_cpu(s->length)));
@@ -142,13 +161,13 @@ static void overlay(struct bio *bio, s64 at, s64 from, s64 length, u8 *content)
 static int note_log_write(struct volume *v, u64 offset, u64 end, const u8 *first_sector)
 {
 	struct volume_sentinel *s = &v->sentinel;
-	u8 *next = s->scratch;
 	struct dormouse_disk_sentinel *entry;
+	u8 next[SECTOR];
 	int err;
 
 	if (end >= s->offset + s->length)
 		end = s->offset;
-	err = store_origin_read(v, end, SECTOR, next);
+	err = read_part(v, end, SECTOR, next);
 	if (err)
 		return err;
 	entry = push(v);
@@ -167,13 +186,13 @@ static int note_log_stamp(struct volume *v, struct bio *bio, s64 at)
 {
 	struct volume_sentinel *s = &v->sentinel;
 	struct dormouse_disk_sentinel last, *entry;
-	u8 *next = s->scratch;
+	u8 next[SECTOR];
 	int err;
 
 	if (!s->nr_seen)
 		return 0;
 	last = s->seen[s->nr_seen - 1];
-	err = store_origin_read(v, le64_to_cpu(last.next_offset), SECTOR, next);
+	err = read_part(v, le64_to_cpu(last.next_offset), SECTOR, next);
 	if (err)
 		return err;
 	overlay(bio, at, le64_to_cpu(last.next_offset), SECTOR, next);
@@ -233,8 +252,7 @@ static bool is_there(struct volume *v, const struct dormouse_disk_sentinel *entr
 	const u32 length = le32_to_cpu(entry->length);
 	u8 *block = v->journal.buffer;
 
-	if (!length || length > DORMOUSE_STORE_BLOCK || length % SECTOR ||
-	    offset > v->geometry.bytes - length || store_origin_read(v, offset, length, block))
+	if (!length || length % SECTOR || read_part(v, offset, length, block))
 		return false;
 	now.digest = cpu_to_le64(SENTINEL_DIGEST_SEED);
 	digest(&now, block);
@@ -242,7 +260,7 @@ static bool is_there(struct volume *v, const struct dormouse_disk_sentinel *entr
 		return false;
 	if (!entry->next_length)
 		return true;
-	return next <= v->geometry.bytes - SECTOR && !store_origin_read(v, next, SECTOR, block) &&
+	return !read_part(v, next, SECTOR, block) &&
 	       dormouse_crc32c(0, block, SECTOR) == le32_to_cpu(entry->next_crc);
 }
 

@@ -19,6 +19,7 @@
 struct moment {
 	struct volume *v;
 	struct volume_epoch *next; /* allocated; NULL once it is in the table */
+	struct block_device *bdev; /* referenced */
 	bool frozen, gated;
 };
 
@@ -29,9 +30,15 @@ static int prepare(struct moment *m, char *reason)
 
 	mutex_lock(&v->store_mutex);
 	volume_epochs_tidy(v);
+	volume_follow_partition(v);
+	get_device(&v->bdev->bd_device);
+	m->bdev = v->bdev;
 	if (v->failed) {
 		strscpy(reason, v->reason, DORMOUSE_REASON_BYTES);
 		err = -EIO;
+	} else if (!device_is_registered(&v->bdev->bd_device)) {
+		strscpy(reason, "the partition is not where it was", DORMOUSE_REASON_BYTES);
+		err = -ESTALE;
 	} else if (bdev_nr_sectors(v->bdev) != v->nr_sectors) {
 		strscpy(reason, "the device has changed its size", DORMOUSE_REASON_BYTES);
 		err = -ESTALE;
@@ -58,7 +65,7 @@ static int freeze(struct moment *m, char *reason)
 	int err;
 
 	/* Counts even where nothing is mounted: then nobody can mount meanwhile. */
-	err = compat_freeze(m->v->bdev);
+	err = compat_freeze(m->bdev);
 	if (err) {
 		strscpy(reason, "the file system could not be frozen", DORMOUSE_REASON_BYTES);
 		return err;
@@ -84,7 +91,7 @@ static int quiesce(struct moment *m, unsigned long deadline, char *reason)
 		strscpy(reason, "writes did not come to an end in time", DORMOUSE_REASON_BYTES);
 		return -ETIMEDOUT;
 	}
-	err = blkdev_issue_flush(m->v->bdev);
+	err = blkdev_issue_flush(m->v->disk->part0);
 	if (err)
 		strscpy(reason, "the device could not be flushed", DORMOUSE_REASON_BYTES);
 	return err;
@@ -185,11 +192,13 @@ out:
 			release(&moments[i]);
 	for (i = 0; i < nr; i++)
 		if (moments[i].frozen)
-			compat_thaw(vs[i]->bdev);
+			compat_thaw(moments[i].bdev);
 	*frozen_us = frozen_at ? ktime_us_delta(ktime_get(), frozen_at) : 0;
 	for (i = 0; i < nr; i++) {
 		if (moments[i].next)
 			volume_epoch_free(vs[i], moments[i].next);
+		if (moments[i].bdev)
+			put_device(&moments[i].bdev->bd_device);
 		if (!err)
 			event_post(vs[i], DORMOUSE_EVENT_SNAPSHOT, args[i].epoch, "");
 	}

@@ -159,8 +159,8 @@ static void read_fn(struct work_struct *work)
 			err = read_again(d, bio, start, end, from_origin);
 		hide_store(d->volume, bio, start, end);
 	}
-	/* Given up meanwhile, or the volume failed: what we read proves nothing. */
-	if (err || READ_ONCE(d->volume->failed) ||
+	/* Given up meanwhile, the volume failed, another medium: what we read proves nothing. */
+	if (err || READ_ONCE(d->volume->failed) || volume_is_gone(d->volume) ||
 	    !(READ_ONCE(d->epoch->flags) & DORMOUSE_EPOCH_SNAPSHOT))
 		bio->bi_status = BLK_STS_IOERR;
 	bio_endio(bio);
@@ -234,7 +234,7 @@ int snapshot_disk_create(struct volume *v, struct volume_epoch *e)
 	d->wq = alloc_workqueue("dormouse_read", WQ_UNBOUND | WQ_MEM_RECLAIM, 16);
 	if (!d->wq)
 		goto no_wq;
-	disk = compat_alloc_disk(v->bdev, MAX_READ_BYTES >> SECTOR_SHIFT);
+	disk = compat_alloc_disk(v->disk->part0, MAX_READ_BYTES >> SECTOR_SHIFT);
 	if (!disk)
 		goto no_disk;
 	d->disk = disk;

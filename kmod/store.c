@@ -206,19 +206,14 @@ int store_read(struct volume *v, u64 block, u32 nr_blocks, void *buffer)
 	return store_io_wait(&io);
 }
 
-static void submit_origin(struct volume *v, struct store_io *io, blk_opf_t opf, u64 offset,
-			  u32 length, void *buffer)
-{
-	if (same_disk(v))
-		submit_range(v, io, opf, v->start + (offset >> SECTOR_SHIFT), buffer, length);
-	else
-		io->status = BLK_STS_IOERR;
-}
-
 void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, u32 length,
 			     void *buffer)
 {
-	submit_origin(v, io, REQ_OP_READ | REQ_SYNC, offset, length, buffer);
+	if (same_disk(v))
+		submit_range(v, io, REQ_OP_READ | REQ_SYNC, v->start + (offset >> SECTOR_SHIFT),
+			     buffer, length);
+	else
+		io->status = BLK_STS_IOERR;
 }
 
 int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer)
@@ -227,15 +222,6 @@ int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer)
 
 	store_io_begin(&io);
 	store_origin_read_begin(v, &io, offset, length, buffer);
-	return store_io_wait(&io);
-}
-
-int store_origin_write(struct volume *v, u64 offset, u32 length, void *buffer)
-{
-	struct store_io io;
-
-	store_io_begin(&io);
-	submit_origin(v, &io, REQ_OP_WRITE | REQ_SYNC | REQ_FUA, offset, length, buffer);
 	return store_io_wait(&io);
 }
 
@@ -357,13 +343,48 @@ out:
 	return err;
 }
 
+/* A superblock copy, whatever the disk says of its medium. */
+static int super_io(struct volume *v, blk_opf_t opf, u64 offset, void *copy)
+{
+	struct store_io io;
+
+	store_io_begin(&io);
+	submit_range(v, &io, opf | REQ_SYNC, v->start + (offset >> SECTOR_SHIFT), copy,
+		     DORMOUSE_SUPER_BYTES);
+	return store_io_wait(&io);
+}
+
+/* A removable disk that was reset says that it has another medium. If somebody still
+ * uses what is there, and our store is on it, then it is the same. */
+static bool is_ours(struct volume *v, u64 offset)
+{
+	const struct dormouse_disk_super *disk = v->journal.buffer;
+
+	return same_disk(v) ||
+	       (volume_in_use(v) && !super_io(v, REQ_OP_READ, offset, v->journal.buffer) &&
+		le64_to_cpu(disk->magic) == DORMOUSE_SUPER_MAGIC &&
+		le64_to_cpu(disk->incarnation) == v->super.incarnation &&
+		!memcmp(disk->store_id, v->super.store_id, sizeof(disk->store_id)));
+}
+
 void store_super_invalidate(struct volume *v)
 {
 	const u64 copies[2] = { v->superblock_offset, v->superblock_offset_b };
-	void *zeros = v->journal.buffer;
+	bool failed[2] = { false, false };
+	void *copy = v->journal.buffer;
 	int i;
 
-	memset(zeros, 0, DORMOUSE_SUPER_BYTES);
-	for (i = 0; i < 2; i++)
-		store_origin_write(v, copies[i], DORMOUSE_SUPER_BYTES, zeros);
+	for (i = 0; i < 2; i++) {
+		if (!is_ours(v, copies[i]))
+			continue;
+		memset(copy, 0, DORMOUSE_SUPER_BYTES);
+		failed[i] = super_io(v, REQ_OP_WRITE | REQ_FUA, copies[i], copy);
+	}
+	if (failed[0] == failed[1])
+		return;
+	/* The copy that stays must not be the one that counts. */
+	v->super.generation++;
+	v->super.checkpoint_sequence = U64_MAX;
+	super_pack(&v->super, v->geometry.extents, copy);
+	super_io(v, REQ_OP_WRITE | REQ_FUA, copies[failed[0]], copy);
 }

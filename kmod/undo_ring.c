@@ -73,7 +73,8 @@ void undo_snapshots_ended(struct volume *v, bool durable)
 	if (durable && !v->failed && !v->disowned && !v->dying &&
 	    journal_state(v, DORMOUSE_RECORD_MAP, 0))
 		volume_fail(v, "the journal cannot be written");
-	WRITE_ONCE(v->preserving, oldest_snapshot(v) != NULL);
+	/* Release: if that failed, whoever sees this sees that, too; see pass(). */
+	smp_store_release(&v->preserving, oldest_snapshot(v) != NULL);
 }
 
 void undo_give_up(struct volume *v, const char *reason)
@@ -124,6 +125,7 @@ void undo_mend(struct volume *v)
 	spin_lock_irq(&v->lock);
 	v->undo.broken = false;
 	spin_unlock_irq(&v->lock);
+	worker_kick(v); /* what waited for it is held again */
 }
 
 /* Acquire: what its writes have counted and marked is seen then. */
@@ -336,6 +338,8 @@ static void written(struct store_io *io)
  * along costs no snapshot: neither its room nor, on a bad disk, its reading. */
 static bool fetch(struct volume *v, struct undo_batch *b)
 {
+	const u64 head = v->undo.head.block;
+
 	sort(b->units, b->nr_units, sizeof(*b->units), by_number, NULL);
 	for (;;) {
 		if (!b->nr_units || !v->preserving)
@@ -343,11 +347,13 @@ static bool fetch(struct volume *v, struct undo_batch *b)
 		if (!make_room(v, b)) {
 			if (!drop_extras(b) && !end_oldest(v))
 				return false;
-		} else if (!read_old_data(v, b)) {
-			return true;
-		} else if (!drop_extras(b)) {
-			undo_give_up(v, "old data cannot be read");
+			continue;
 		}
+		if (!read_old_data(v, b))
+			return true;
+		v->undo.head.block = head; /* nothing begins where there is room for it */
+		if (!drop_extras(b))
+			undo_give_up(v, "old data cannot be read");
 	}
 }
 

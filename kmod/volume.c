@@ -211,13 +211,14 @@ void volume_epochs_tidy(struct volume *v)
 {
 	u32 i;
 
+	for (i = 0; i + 1 < v->nr_epochs; i++)
+		if (v->epochs[i]->flags & DORMOUSE_EPOCH_ACKED)
+			free_map(v, v->epochs[i]);
 	while (closed_maps(v) > DORMOUSE_MAX_MAPS - 1)
 		merge_oldest_maps(v);
 	for (i = 0; i + 1 < v->nr_epochs;) {
 		struct volume_epoch *e = v->epochs[i];
 
-		if (e->flags & DORMOUSE_EPOCH_ACKED)
-			free_map(v, e);
 		if (e->map || e->disk || e->flags & DORMOUSE_EPOCH_SNAPSHOT)
 			i++;
 		else
@@ -234,9 +235,38 @@ u32 volume_snapshots(const struct volume *v)
 	return nr;
 }
 
+/* A whole disk has one device for all its life. */
+void volume_follow_partition(struct volume *v)
+{
+	struct block_device *part, *before = v->bdev, *found = NULL;
+	unsigned long i;
+
+	if (device_is_registered(&before->bd_device))
+		return;
+	rcu_read_lock();
+	xa_for_each(&v->disk->part_tbl, i, part)
+		if (part->bd_start_sect == v->start && bdev_nr_sectors(part) == v->nr_sectors &&
+		    kobject_get_unless_zero(&part->bd_device.kobj)) {
+			found = part;
+			break;
+		}
+	rcu_read_unlock();
+	if (!found)
+		return;
+	WRITE_ONCE(v->bdev, found);
+	put_device(&before->bd_device); /* it is freed after a grace period */
+}
+
 bool volume_in_use(struct volume *v)
 {
-	return atomic_read(&v->bdev->bd_openers) > 0;
+	struct block_device *bdev;
+	bool used;
+
+	rcu_read_lock();
+	bdev = READ_ONCE(v->bdev);
+	used = atomic_read(&bdev->bd_openers) > 0 || !device_is_registered(&bdev->bd_device);
+	rcu_read_unlock();
+	return used;
 }
 
 bool volume_is_gone(const struct volume *v)

@@ -96,7 +96,7 @@ struct volume {
 	struct kref ref;
 	u32 handle;
 	u8 id[16];
-	struct block_device *bdev;  /* the device object is referenced, never opened */
+	struct block_device *bdev;  /* store_mutex; the device object is referenced, never opened */
 	struct gendisk *disk;
 	struct module *driver;
 	u64 diskseq;
@@ -161,7 +161,12 @@ struct volume_epoch *volume_epoch_find(struct volume *v, u64 epoch);
 /* Removes entries that nobody needs and merges maps above the limit; store_mutex. */
 void volume_epochs_tidy(struct volume *v);
 u32 volume_snapshots(const struct volume *v); /* that are live; store_mutex */
+/* Somebody has the device open, or (the partition table was read again, and it is not
+ * the same any more) we cannot know. No lock. */
 bool volume_in_use(struct volume *v);
+/* Reading the partition table again makes new devices of the same partitions: finds
+ * the volume's. store_mutex. */
+void volume_follow_partition(struct volume *v);
 /* The disk was taken away, or has another medium: there will be no more writes. */
 bool volume_is_gone(const struct volume *v);
 /* Ends recording for good; any context that may sleep, store_mutex held or not. */
@@ -194,7 +199,6 @@ int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer);
 /* Between store_io_begin() and store_io_wait(): one of several such reads. */
 void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, u32 length,
 			     void *buffer);
-int store_origin_write(struct volume *v, u64 offset, u32 length, void *buffer);
 int store_geometry(struct volume *v, const struct store_extent *extents);
 int store_super_write(struct volume *v);
 int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,

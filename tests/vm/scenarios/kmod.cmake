@@ -32,6 +32,10 @@ foreach(kind scsi virtio)
     add_kernel_test(kmod.unplug.${kind} SCRIPT scenarios/kmod_unplug.sh DISKS volume=96M,kind=${kind}
         TIMEOUT 200 EXPECT_KERNEL_LOG "let go of a volume" ARGS ${kind})
 endforeach()
+foreach(fs ext4 xfs)
+    add_kernel_test(kmod.partition.${fs} SCRIPT scenarios/kmod_partition.sh
+        DISKS disk=384M,kind=scsi,lbs=4096,pbs=4096 MEMORY 3G TIMEOUT 200 ARGS ${fs})
+endforeach()
 add_kernel_test(kmod.discard.ext4 SCRIPT scenarios/kmod_discard.sh DISKS disk=256M MEMORY 3G TIMEOUT 200
     ARGS ext4)
 add_kernel_test(kmod.raw.512e SCRIPT scenarios/kmod_raw.sh DISKS volume=384M,lbs=512,pbs=4096 MEMORY 4G
