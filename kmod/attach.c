@@ -255,9 +255,7 @@ int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 		goto out;
 	}
 	a->handle = v->handle;
-	/* The caller's own descriptor is one opener. */
-	a->state = atomic_read(&bdev->bd_openers) > 1 ? DORMOUSE_STATE_ACTIVE :
-						       DORMOUSE_STATE_DORMANT;
+	a->state = volume_is_held(v) ? DORMOUSE_STATE_ACTIVE : DORMOUSE_STATE_DORMANT;
 	a->superblock_offset = v->superblock_offset;
 	a->superblock_offset_b = v->superblock_offset_b;
 	memcpy(a->epoch_id, volume_open_epoch(v)->id, 16);

@@ -17,7 +17,7 @@ static u32 state_of(struct volume *v)
 		return DORMOUSE_STATE_GONE;
 	if (READ_ONCE(v->failed))
 		return DORMOUSE_STATE_FAILED;
-	return volume_in_use(v) ? DORMOUSE_STATE_ACTIVE : DORMOUSE_STATE_DORMANT;
+	return volume_is_held(v) ? DORMOUSE_STATE_ACTIVE : DORMOUSE_STATE_DORMANT;
 }
 
 static void sum_stats(struct volume *v, struct dormouse_stats *sum)

@@ -269,6 +269,18 @@ bool volume_in_use(struct volume *v)
 	return used;
 }
 
+bool volume_is_held(struct volume *v)
+{
+	struct block_device *bdev;
+	bool held;
+
+	rcu_read_lock();
+	bdev = READ_ONCE(v->bdev);
+	held = READ_ONCE(bdev->bd_holder) || !device_is_registered(&bdev->bd_device);
+	rcu_read_unlock();
+	return held;
+}
+
 bool volume_is_gone(const struct volume *v)
 {
 	return v->disk->diskseq != v->diskseq || test_bit(GD_DEAD, &v->disk->state);

@@ -164,6 +164,9 @@ u32 volume_snapshots(const struct volume *v); /* that are live; store_mutex */
 /* Somebody has the device open, or (the partition table was read again, and it is not
  * the same any more) we cannot know. No lock. */
 bool volume_in_use(struct volume *v);
+/* It is mounted, or another driver (device mapper, RAID, swap) has it. Not the many who
+ * open a device for a moment to look what it is. No lock. */
+bool volume_is_held(struct volume *v);
 /* Reading the partition table again makes new devices of the same partitions: finds
  * the volume's. store_mutex. */
 void volume_follow_partition(struct volume *v);

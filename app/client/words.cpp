@@ -99,7 +99,7 @@ QString jobName(bus::JobKind kind)
     case bus::JobKind::Unknown:
         break;
     case bus::JobKind::Protect:
-        return Words::tr("Protect");
+        return Words::tr("Protection");
     case bus::JobKind::Backup:
         return Words::tr("Backup");
     case bus::JobKind::Restore:

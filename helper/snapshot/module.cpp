@@ -175,7 +175,6 @@ Result<VolumeStatus> Module::status(std::uint32_t handle) const
     status.mode = static_cast<VolumeMode>(request.mode);
     status.state = static_cast<VolumeState>(request.state);
     status.snapshotCount = request.nr_snapshots;
-    status.isInUse = request.in_use != 0;
     status.isSealed = request.sealed != 0;
     status.deviceMajor = request.dev_major;
     status.deviceMinor = request.dev_minor;

@@ -91,7 +91,6 @@ struct VolumeStatus
     VolumeMode mode = VolumeMode::Tracking;
     VolumeState state = VolumeState::Active;
     std::uint32_t snapshotCount = 0;
-    bool isInUse = false; ///< mounted, or open in some other way
     bool isSealed = false;
     std::uint32_t deviceMajor = 0, deviceMinor = 0;
     std::uint64_t volumeBytes = 0;

@@ -61,8 +61,8 @@ enum dormouse_mode {
 };
 
 enum dormouse_state {
-	DORMOUSE_STATE_ACTIVE = 1,     /* in use: mounted or opened by somebody */
-	DORMOUSE_STATE_DORMANT = 2,    /* not in use; everything durable; still recording */
+	DORMOUSE_STATE_ACTIVE = 1,     /* mounted, or held by another driver */
+	DORMOUSE_STATE_DORMANT = 2,    /* neither; still recording */
 	DORMOUSE_STATE_UNVERIFIED = 3, /* nobody proved that no one wrote while we were away */
 	DORMOUSE_STATE_FAILED = 4,     /* tracking stopped; see reason */
 	DORMOUSE_STATE_GONE = 5,       /* the device went away */

@@ -20,7 +20,10 @@ kmod.py same HANDLE A B                      are two images equal outside the st
 """
 
 import fcntl
+import itertools
+import mmap
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -29,6 +32,7 @@ FS = {"other": 0, "ext4": 1, "xfs": 2}
 CREATE, FORGET, DURABLE = 1, 1, 1
 ACKED = 2
 BLOCK = 4096
+PIECE = 1 << 20  # that images are compared in
 STATS = 25
 CONTROL = "/dev/dormouse-control"
 # Of each call: its number, its layout, and what its fields are for (after the size).
@@ -217,22 +221,24 @@ def without(data, at, extents):
     return data
 
 
+def pieces(path):
+    """What is in a file or on a disk, a MiB at a time. A disk is read past the page cache,
+    which would hide that its content changes; and it is twice as fast."""
+    flags = os.O_RDONLY | (os.O_DIRECT if stat.S_ISBLK(os.stat(path).st_mode) else 0)
+    with mmap.mmap(-1, PIECE) as room, open(os.open(path, flags), "rb", buffering=0) as source:
+        while length := source.readinto(room):
+            yield room[:length]
+
+
 def differences(handle, a, b, piece=BLOCK):
     """Offsets of the 4 KiB blocks in which two images differ, outside the store."""
     hidden = store_extents(handle) if handle is not None else []
     found = []
-    with open(a, "rb", buffering=0) as left, open(b, "rb", buffering=0) as right:
-        size = min(left.seek(0, 2), right.seek(0, 2))
-        left.seek(0)
-        right.seek(0)
-        at = 0
-        while at < size:
-            x, y = left.read(1 << 20), right.read(1 << 20)
-            if x != y:
-                x, y = without(x, at, hidden), without(y, at, hidden)
-            if x != y:
-                found += [at + i for i in range(0, len(x), piece) if x[i:i + piece] != y[i:i + piece]]
-            at += len(x)
+    for at, (x, y) in zip(itertools.count(0, PIECE), zip(pieces(a), pieces(b))):
+        if x != y:
+            x, y = without(x, at, hidden), without(y, at, hidden)
+        if x != y:
+            found += [at + i for i in range(0, len(x), piece) if x[i:i + piece] != y[i:i + piece]]
     return found
 
 

@@ -7,7 +7,7 @@
 # job it gets a new snapshot (or a new map), so that the job's writes are the first.
 # Prints `figure JOB.SYSTEM.ROUND` in writes a second, and in KiB a second for seq1m.
 #
-# Systems: plain (no module), transient and durable (a snapshot of ours), tracking
+# Systems: plain and plain-again (no module), transient and durable (a snapshot of ours), tracking
 # (an emptied map) and again (the same blocks once more), touched (the same blocks
 # once more under a snapshot), dm4 and dm64 (device-mapper's persistent snapshot,
 # 4 and 64 KiB), era and era-again (dm-era, 4 KiB).
@@ -62,7 +62,10 @@ detach() {
 
 plain() {
     mount "$volume" /v
-    for job in "${jobs[@]}"; do run "$job" plain "$1"; done
+    for job in "${jobs[@]}"; do
+        run "$job" plain "$1"
+        run "$job" plain-again "$1"
+    done
     umount /v
 }
 

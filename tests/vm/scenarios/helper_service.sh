@@ -50,11 +50,13 @@ refute "no mount is left" mounted_below_run
 prove "the next run is well" ctl plans run both
 prove "the repository verifies" ctl repo verify store
 
-# The schedule: moved to every minute, it runs by itself.
+# The schedule: a minute before its time comes, and on.
 runs_by_itself() { test "$(json 'd[0]["id"]' points)" != "$newest"; }
 newest=$(json 'd[0]["id"]' points)
-prove "the rhythm changes" ctl plans update both --every 1m
-prove "the plan runs by itself" wait_until 90 runs_by_itself
+date -s "$(date -d tomorrow +%F) 04:29:50" >/dev/null
+prove "the rhythm changes" ctl plans update both --daily 04:30
+prove "the plan runs by itself" wait_until 60 runs_by_itself
+prove "when its time has come, not before" test "$(date -d "@$(json 'd[0]["time"]' points)" +%H:%M)" = 04:30
 prove "the plan is paused" ctl plans pause both --for 4h
 
 umount /v/one

@@ -14,7 +14,7 @@ function(add_kernel_test name)
 endfunction()
 
 foreach(fs ext4 xfs)
-    add_kernel_test(kmod.oracle.${fs} SCRIPT scenarios/kmod_oracle.sh DISKS volume=384M MEMORY 4G
+    add_kernel_test(kmod.oracle.${fs} SCRIPT scenarios/kmod_oracle.sh DISKS volume=320M MEMORY 4G
         TIMEOUT 400 ARGS ${fs})
     add_kernel_test(kmod.dormant.${fs} SCRIPT scenarios/kmod_dormant.sh DISKS volume=384M MEMORY 3G
         TIMEOUT 300 ARGS ${fs})

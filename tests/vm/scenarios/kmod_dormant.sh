@@ -25,8 +25,11 @@ mount -o remount,rw /v
 
 dd if=/dev/urandom of=/v/dirty bs=1M count=24 status=none
 dd if=/dev/urandom of=/v/big bs=1M count=6 seek=3 conv=notrunc status=none
+prove "$fs: the volume is active" [ "$(kmod status "$handle" | grep -c '^state active')" = 1 ]
 prove "$fs: unmounting with dirty data works at once" umount /v
-prove "$fs: the volume is dormant" [ "$(kmod status "$handle" | grep -c '^state dormant')" = 1 ]
+exec 9<"$volume" # as udev does after every change
+prove "$fs: the volume is dormant, whoever looks at it" [ "$(kmod status "$handle" | grep -c '^state dormant')" = 1 ]
+exec 9<&-
 copied=$(kmod status "$handle" | sed -n 's/^copied //p')
 case $fs in
 ext4)

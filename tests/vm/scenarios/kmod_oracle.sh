@@ -48,8 +48,8 @@ writers
 prove "$fs: the snapshot equals the copy made without us" kmod same "$handle" /ref/one "$snapshot"
 reference /ref/two
 next=$(kmod snapshot "$handle")
-prove "$fs: the change map has every difference" kmod covers "$handle" "$epoch" /ref/one /ref/two
-figures=$(kmod covers "$handle" "$epoch" /ref/one /ref/two | head -1)
+figures=$(kmod covers "$handle" "$epoch" /ref/one /ref/two)
+prove "$fs: the change map has every difference" [ $? = 0 ]
 say "$figures"
 refute "$fs: without one of its extents, the map is found wanting" \
     kmod covers "$handle" "$epoch" /ref/one /ref/two --drop
