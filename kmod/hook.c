@@ -83,14 +83,19 @@ static bool all_set(const unsigned long *map, u64 offset, u64 length, u32 unit)
 	return find_next_zero_bit(map, end, first) >= end;
 }
 
-/* Sets bits that are not set, so that a hot cache line stays shared. */
-static void mark(unsigned long *map, u64 offset, u64 length, u32 unit)
+/* Sets bits that are not set, so that a hot cache line stays shared. Was there one? */
+static bool mark(unsigned long *map, u64 offset, u64 length, u32 unit)
 {
 	u64 bit, last = (offset + length - 1) / unit;
+	bool any = false;
 
-	for (bit = offset / unit; bit <= last; bit++)
-		if (!test_bit(bit, map))
-			set_bit(bit, map);
+	for (bit = offset / unit; bit <= last; bit++) {
+		if (test_bit(bit, map))
+			continue;
+		set_bit(bit, map);
+		any = true;
+	}
+	return any;
 }
 
 /* Whether the write may go on at once; then it is counted. Under rcu_read_lock. */
@@ -119,7 +124,8 @@ static bool pass(struct volume *v, struct bio *bio, u64 offset, u64 length)
 		mempool_free(write, counted_pool);
 		return false;
 	}
-	mark(v->touched, offset, length, DORMOUSE_REGION_BYTES);
+	if (mark(v->touched, offset, length, DORMOUSE_REGION_BYTES))
+		worker_expect(v, (offset + length - 1) / DORMOUSE_REGION_BYTES);
 	mark(v->map, offset, length, DORMOUSE_GRANULE_BYTES);
 	interpose(v, bio, write);
 	volume_stat_add(v, passed_writes, 1);

@@ -105,6 +105,7 @@ struct volume {
 	/* hook */
 	unsigned long *intents;     /* regions with a durable intent */
 	unsigned long *touched;     /* regions written since the last checkpoint */
+	u64 expected_region;        /* where a sequential writer comes to next, or 0 */
 	unsigned long *map;         /* the open epoch's; replaced behind the gate */
 	bool gate;
 	bool failed;                /* nothing is recorded; once disowned, everything passes */
@@ -187,6 +188,8 @@ void gate_open(struct volume *v);
 /* worker.c: held writes. */
 void worker_init(struct volume *v);
 void worker_kick(struct volume *v);
+/* From the hook: this region was written, for the first time in a while. */
+void worker_expect(struct volume *v, u64 region);
 /* Lets a held write go. Any context that may sleep. */
 void worker_release(struct volume *v, struct bio *bio);
 /* Lets every held bio go as it is; for failed and detached volumes. */

@@ -8,7 +8,9 @@
 #include "trace.h"
 #include "volume.h"
 
-enum { INTENTS_AHEAD_MIN = 4, INTENTS_AHEAD_MAX = 16 };
+/* Regions: in a row before there is any expectation; expected at most at once; ahead of
+ * the writer when more are expected. */
+enum { INTENTS_IN_A_ROW = 4, INTENTS_AHEAD = 16, INTENTS_LOW = 8 };
 
 static bool is_dataless(const struct bio *bio)
 {
@@ -53,12 +55,40 @@ static u64 intents_ahead(struct volume *v, u64 region)
 {
 	u64 before = 0;
 
-	while (before < INTENTS_AHEAD_MAX && before < region &&
+	while (before < INTENTS_AHEAD && before < region &&
 	       test_bit(region - before - 1, v->intents))
 		before++;
-	if (before < INTENTS_AHEAD_MIN)
+	if (before < INTENTS_IN_A_ROW)
 		return 0;
 	return min(before, v->geometry.nr_regions - 1 - region);
+}
+
+void worker_expect(struct volume *v, u64 region)
+{
+	u64 low = region + INTENTS_LOW;
+
+	if (low >= v->geometry.nr_regions || test_bit(low, v->intents) ||
+	    !region || !test_bit(region - 1, v->intents))
+		return;
+	WRITE_ONCE(v->expected_region, region + 1);
+	worker_kick(v);
+}
+
+/* Regions that a sequential writer will soon come to, found by worker_expect(). */
+static u32 find_expected(struct volume *v, u32 *regions)
+{
+	u64 ahead, region = xchg(&v->expected_region, 0);
+	u32 nr;
+
+	if (!region)
+		return 0;
+	region = find_next_zero_bit(v->intents, v->geometry.nr_regions, region);
+	if (region >= v->geometry.nr_regions)
+		return 0;
+	ahead = intents_ahead(v, region);
+	for (nr = 0; nr < ahead; nr++)
+		regions[nr] = region + nr;
+	return nr;
 }
 
 /* All regions of all writes get a durable intent. A checkpoint on the way may
@@ -66,13 +96,13 @@ static u64 intents_ahead(struct volume *v, u64 region)
 static bool ensure_intents(struct volume *v, struct bio_list *batch)
 {
 	u32 *missing = v->missing;
-	u64 offset, length, skip, region, last, ahead, run = 0;
+	u64 offset, length, skip, region, last, ahead;
+	u32 nr = find_expected(v, missing);
+	u64 run = nr ? missing[0] : 0;
 	struct bio *bio;
-	u32 nr;
 	int err = 0;
 
 	do {
-		nr = 0;
 		bio_list_for_each(bio, batch) {
 			if (!volume_overlap(v, bio, &offset, &length, &skip))
 				continue;
@@ -90,9 +120,11 @@ static bool ensure_intents(struct volume *v, struct bio_list *batch)
 					missing[nr] = missing[nr - 1] + 1;
 			}
 		}
-		if (nr)
-			err = journal_intents(v, missing, nr);
-	} while (nr && !err);
+		if (!nr)
+			return true;
+		err = journal_intents(v, missing, nr);
+		nr = 0;
+	} while (!err);
 	return holds(v, err, "the journal cannot be written");
 }
 
