@@ -190,6 +190,8 @@ public:
                 if (m_isRecording && number % parts == part)
                     cut(i, seed + number);
         }
+        if (m_durableEpoch == 0)
+            giveUp("the log never made an epoch durable");
     }
 
     Totals totals;
@@ -260,13 +262,25 @@ private:
             noteRecord(write);
         else if (m_isRecording && write.lengthBytes != 0)
             noteWritten(write);
+        if (m_isRecording)
+            noteSuper(write);
         m_pending.push_back(i);
         if ((write.flags & kFlush) == 0)
             return;
         for (const std::size_t one : m_pending)
             m_base.apply(m_log.writes[one]);
         m_pending.clear();
-        m_durableEpoch = m_lastEpoch;
+        if (m_hasStore)
+            m_durableEpoch = m_lastEpoch;
+    }
+
+    // The first epoch's record comes before the superblocks; no attach was answered until
+    // there are both, of which the second is only written when the first is durable.
+    void noteSuper(const Write& write)
+    {
+        const std::uint64_t second = m_superOffsets.back();
+        m_hasStore = m_hasStore || (second >= write.offsetBytes &&
+                                    second - write.offsetBytes < write.lengthBytes);
     }
 
     void noteRecord(const Write& write)
@@ -428,7 +442,7 @@ private:
     std::map<std::uint64_t, Epoch> m_epochs;
     std::uint64_t m_lastEpoch = 0, m_durableEpoch = 0;
     std::uint64_t m_ahead = 0;
-    bool m_isRecording = false;
+    bool m_isRecording = false, m_hasStore = false;
 };
 
 } // namespace
