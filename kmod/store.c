@@ -374,6 +374,8 @@ void store_super_invalidate(struct volume *v)
 	void *copy = v->journal.buffer;
 	int i;
 
+	if (!get_capacity(v->disk)) /* taken away: every write would fail, and complain */
+		return;
 	for (i = 0; i < 2; i++) {
 		if (!is_ours(v, copies[i]))
 			continue;

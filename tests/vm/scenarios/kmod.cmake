@@ -18,6 +18,10 @@ foreach(fs ext4 xfs)
         TIMEOUT 400 ARGS ${fs})
     add_kernel_test(kmod.dormant.${fs} SCRIPT scenarios/kmod_dormant.sh DISKS volume=384M MEMORY 3G
         TIMEOUT 300 ARGS ${fs})
+    foreach(stack partition lvm luks)
+        add_kernel_test(kmod.seed.${fs}.${stack} SCRIPT scenarios/kmod_seed.sh DISKS disk=360M MEMORY 3G
+            TIMEOUT 300 ARGS ${fs} ${stack})
+    endforeach()
     foreach(how clean cut stranger open)
         add_kernel_test(kmod.reboot.${fs}.${how} SCRIPT scenarios/kmod_reboot.py TIMEOUT 500
             ARGS ${fs} ${how})
