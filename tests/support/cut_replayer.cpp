@@ -299,7 +299,7 @@ private:
             std::fill_n(epoch.image.begin() + static_cast<std::ptrdiff_t>(extent.offsetBytes),
                         extent.lengthBytes, std::uint8_t{0});
         if (record.epoch > m_snapshotsKept + 2)
-            m_epochs[record.epoch - m_snapshotsKept - 2].image = {};
+            m_epochs[record.epoch - m_snapshotsKept - 2].image = Bytes(); // = {} would keep its memory
     }
 
     static void overlay(Bytes& image, const Write& write)

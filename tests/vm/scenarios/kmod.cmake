@@ -2,15 +2,17 @@
 # The kernel module by itself: no helper, no bus.
 
 # add_kernel_test(NAME ...): add_vm_test() or, with a .py, add_vm_script_test(), on each
-# kernel series. NAME is on the release's own; on the other it is NAME@6.12.
+# kernel. NAME is on the release's own, NAME@6.12 on the other, NAME@debug on the one that
+# `./dev kernels --debug` makes.
 function(add_kernel_test name)
+    set(add add_vm_test)
     if("${ARGN}" MATCHES "[.]py")
-        add_vm_script_test(${name} ${ARGN})
-        add_vm_script_test(${name}@6.12 KERNEL 6.12 ${ARGN})
-    else()
-        add_vm_test(${name} ${ARGN})
-        add_vm_test(${name}@6.12 KERNEL 6.12 ${ARGN})
+        set(add add_vm_script_test)
     endif()
+    cmake_language(CALL ${add} ${name} ${ARGN})
+    foreach(kernel 6.12 debug)
+        cmake_language(CALL ${add} ${name}@${kernel} KERNEL ${kernel} ${ARGN})
+    endforeach()
 endfunction()
 
 foreach(fs ext4 xfs)
@@ -22,6 +24,8 @@ foreach(fs ext4 xfs)
         add_kernel_test(kmod.seed.${fs}.${stack} SCRIPT scenarios/kmod_seed.sh DISKS disk=360M MEMORY 3G
             TIMEOUT 300 ARGS ${fs} ${stack})
     endforeach()
+    add_kernel_test(kmod.stress.${fs} SCRIPT scenarios/kmod_stress.sh DISKS volume=320M MEMORY 3G
+        TIMEOUT 300 ARGS ${fs} 30)
     foreach(how clean cut stranger open)
         add_kernel_test(kmod.reboot.${fs}.${how} SCRIPT scenarios/kmod_reboot.py TIMEOUT 500
             ARGS ${fs} ${how})
@@ -55,3 +59,6 @@ if(TARGET cut_replayer)
 endif()
 add_kernel_test(kmod.faults SCRIPT scenarios/kmod_faults.sh DISKS volume=96M TIMEOUT 240
     EXPECT_KERNEL_LOG "volume .* failed: ")
+# Only that kernel can keep memory from whom it likes.
+add_vm_test(kmod.no-memory@debug KERNEL debug SCRIPT scenarios/kmod_no_memory.sh
+    DISKS volume=64M other=64M MEMORY 3G TIMEOUT 200)

@@ -41,13 +41,13 @@ def replay(log, size, kept, cuts, seed, ahead=0):
     return figures, wrong
 
 
-def run(fs, rounds, kept, cuts, seed):
-    """Records and replays; the figures, and what was found wrong."""
+def run(fs, rounds, kept, cuts, seed, echo=sys.stdout):
+    """Records and replays; the figures, and what was found wrong. echo: for the guest's words."""
     with Lab() as lab:
         log = lab.directory / "writes.log"
         volume = lab.disk("volume", SIZES[fs], log=log)
         with lab.boot("kmod_powercut.sh", fs, str(rounds), str(kept), disks=[volume], memory="2G",
-                      timeout=200 + rounds * 60) as machine:
+                      timeout=200 + rounds * 60, echo=echo) as machine:
             machine.wait().check()
         figures, wrong = replay(log, volume.size, kept, cuts, seed)
         # A replay that cannot find anything, or looked at next to nothing, proves nothing.
