@@ -23,12 +23,33 @@ struct moment {
 	bool frozen, gated;
 };
 
-static int prepare(struct moment *m, char *reason)
+/* Whoever holds the mutex may wait for a device that does not answer. As long as the
+ * worker gets on it does, and the mutex is fair. */
+static int lock_until(struct volume *v, unsigned long deadline, char *reason)
+{
+	const u32 rounds = READ_ONCE(v->rounds);
+
+	while (!mutex_trylock(&v->store_mutex)) {
+		if (READ_ONCE(v->rounds) != rounds) {
+			mutex_lock(&v->store_mutex);
+			return 0;
+		}
+		if (time_after(jiffies, deadline)) {
+			strscpy(reason, "the device does not answer", DORMOUSE_REASON_BYTES);
+			return -ETIMEDOUT;
+		}
+		usleep_range(100, 200);
+	}
+	return 0;
+}
+
+static int prepare(struct moment *m, unsigned long deadline, char *reason)
 {
 	struct volume *v = m->v;
-	int err = 0;
+	int err = lock_until(v, deadline, reason);
 
-	mutex_lock(&v->store_mutex);
+	if (err)
+		return err;
 	volume_epochs_tidy(v);
 	volume_follow_partition(v);
 	get_device(&v->bdev->bd_device);
@@ -74,12 +95,16 @@ static int freeze(struct moment *m, char *reason)
 	return 0;
 }
 
-static void close_gate(struct moment *m)
+static int close_gate(struct moment *m, unsigned long deadline, char *reason)
 {
-	mutex_lock(&m->v->store_mutex);
+	int err = lock_until(m->v, deadline, reason);
+
+	if (err)
+		return err;
 	WRITE_ONCE(m->v->gate, true);
 	mutex_unlock(&m->v->store_mutex);
 	m->gated = true;
+	return 0;
 }
 
 static int quiesce(struct moment *m, unsigned long deadline, char *reason)
@@ -158,7 +183,7 @@ int snapshot_take(struct volume **vs, struct dormouse_snapshot_volume *args, u32
 		return -ENOMEM;
 	for (i = 0; i < nr && !err; i++) {
 		moments[i].v = vs[i];
-		err = prepare(&moments[i], reason);
+		err = prepare(&moments[i], deadline, reason);
 	}
 	for (i = 0; i < nr && !err; i++) {
 		if (!i)
@@ -168,8 +193,8 @@ int snapshot_take(struct volume **vs, struct dormouse_snapshot_volume *args, u32
 	}
 	if (err)
 		goto out;
-	for (i = 0; i < nr; i++)
-		close_gate(&moments[i]);
+	for (i = 0; i < nr && !err; i++)
+		err = close_gate(&moments[i], deadline, reason);
 	synchronize_rcu();
 	for (i = 0; i < nr && !err; i++)
 		err = quiesce(&moments[i], deadline, reason);

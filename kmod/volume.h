@@ -123,6 +123,7 @@ struct volume {
 	struct delayed_work tick;
 
 	struct mutex store_mutex;
+	u32 rounds;                 /* of the worker: who waits for the mutex sees that it gets on */
 	struct store_super super;
 	struct volume_geometry geometry;
 	struct volume_journal journal;

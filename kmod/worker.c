@@ -258,6 +258,7 @@ static void work_fn(struct work_struct *work)
 			while ((bio = bio_list_pop(&batch)))
 				worker_release(v, bio);
 		}
+		WRITE_ONCE(v->rounds, v->rounds + 1);
 		mutex_unlock(&v->store_mutex);
 	} while (more);
 }

@@ -6,7 +6,8 @@ kmod.py create DEVICE MOUNTPOINT MIB FS      store file, attach; prints the hand
 kmod.py create-raw DEVICE OFFSET_MIB MIB     a store that no file system knows of
 kmod.py recover DEVICE ID OFFSET [OFFSET_B]  attach; prints handle and state, or fails
 kmod.py status|seal|detach|forget HANDLE
-kmod.py snapshot [--durable] HANDLE...       prints the epochs
+kmod.py snapshot [--durable] [--within MS] HANDLE...
+                                             prints the epochs
 kmod.py drop|expose|unexpose HANDLE EPOCH    expose prints the disk's path
 kmod.py epochs HANDLE                        one a line: number flags changed id
 kmod.py changes HANDLE EPOCH                 "offset length" a line
@@ -173,10 +174,10 @@ def recover(device, volume, offset, offset_b):
         os.close(disk)
 
 
-def snapshot(handles, durable):
+def snapshot(handles, durable, within_ms=0):
     entry = struct.Struct("=IIQ16sII")
     buffer = bytearray(b"".join(entry.pack(h, DURABLE if durable else 0, 0, bytes(16), 0, 0) for h in handles))
-    v = call("snapshot", len(handles), pointer(buffer), 0, 0, 0, bytes(96))
+    v = call("snapshot", len(handles), pointer(buffer), within_ms, 0, 0, bytes(96))
     return [entry.unpack_from(buffer, i * entry.size)[2] for i in range(len(handles))], v[5]
 
 
@@ -283,8 +284,10 @@ def main(verb, *args):
     elif verb in ("detach", "forget"):
         call("detach", FORGET if verb == "forget" else 0, int(args[0]), 0)
     elif verb == "snapshot":
-        durable = args[0] == "--durable"
-        found, frozen = snapshot([int(a) for a in args[durable:]], durable)
+        args = list(args)
+        durable = "--durable" in args and not args.remove("--durable")
+        within = int(args.pop(args.index("--within") + 1)) if "--within" in args else 0
+        found, frozen = snapshot([int(a) for a in args if a != "--within"], durable, within)
         print(*found)
         print(f"frozen {frozen} us", file=sys.stderr)
     elif verb in ("drop", "unexpose"):

@@ -57,7 +57,7 @@ sound() { # DEVICE: of a file system that was frozen
 taken=0 looked=0 ended=0 different=0 unsound=0
 living=()
 end=$((SECONDS + seconds))
-while [ $SECONDS -lt $end ]; do
+while [ $SECONDS -lt $end ] || [ $looked -lt 3 ]; do # slow machines get the time they need
     kind=$([ $((taken % 2)) = 0 ] || echo --durable)
     epoch=$(kmod snapshot $kind "$handle" 2>/dev/null) || die "snapshot"
     taken=$((taken + 1))
@@ -96,7 +96,6 @@ done
 figure taken $taken snapshots
 figure looked $looked snapshots
 figure ended $ended snapshots
-prove "snapshots were looked at" [ $looked -ge 2 ]
 prove "each reads twice the same" [ $different = 0 ]
 prove "each is a sound file system" [ $unsound = 0 ]
 prove "the volume never failed" [ "$(state)" = active ]
