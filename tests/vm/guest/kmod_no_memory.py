@@ -12,6 +12,7 @@ kmod_no_memory.py DEVICE HANDLE OTHER_DEVICE
 
 import fcntl
 import os
+import subprocess
 import sys
 
 import kmod
@@ -111,7 +112,12 @@ def main(device, handle, other):
         kmod.call("unexpose", handle, kept)
 
     failures = each_allocation("create", injector, lambda: kmod.create_raw(other, STORE_AT, STORE_MIB), forget, goes_on)
-    made = kmod.create_raw(other, STORE_AT, STORE_MIB)
+    # Only a file system can prove that nobody wrote meanwhile.
+    os.makedirs("/other", exist_ok=True)
+    for command in (["mkfs.ext4", "-q", "-F", "-b", "4096", other], ["mount", other, "/other"]):
+        subprocess.run(command, check=True)
+    made = kmod.create(other, "/other", STORE_MIB, "ext4")
+    subprocess.run(["umount", "/other"], check=True)
     state = kmod.status(made[11])
     let_go(made)
     failures += each_allocation(

@@ -54,7 +54,7 @@ add_kernel_test(kmod.stuck SCRIPT scenarios/kmod_stuck.sh DISKS volume=64M MEMOR
 add_kernel_test(kmod.freeze SCRIPT scenarios/kmod_freeze.sh DISKS a=96M b=96M c=96M TIMEOUT 200)
 # One processor: QEMU before 8.1 may translate an instruction while another processor changes
 # it, and runs what it was for ever; what is changed here is a hot function's first.
-add_kernel_test(kmod.cycles SCRIPT scenarios/kmod_cycles.sh DISKS volume=96M CPUS 1 TIMEOUT 300 ARGS 20)
+add_kernel_test(kmod.cycles SCRIPT scenarios/kmod_cycles.sh DISKS volume=96M CPUS 1 TIMEOUT 600 ARGS 20)
 add_kernel_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
 add_kernel_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)
 add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)
