@@ -466,12 +466,16 @@ static long control_ioctl(struct file *filp, unsigned int cmd, unsigned long add
 	/* A newer caller's unknown tail must be zero. */
 	err = copy_struct_from_user(a, bytes, user, size);
 	if (!err) {
-		mutex_lock(&control_mutex);
+		/* Who waits behind a device that does not answer can be killed. */
+		err = mutex_lock_killable(&control_mutex);
+		if (err)
+			goto out;
 		err = dispatch(cmd, a);
 		mutex_unlock(&control_mutex);
 		if (copy_to_user(user, a, bytes) && !err)
 			err = -EFAULT;
 	}
+out:
 	kfree(a);
 	return err;
 }
@@ -498,7 +502,10 @@ static ssize_t status_show(struct device *device, struct device_attribute *attri
 
 	if (!s)
 		return -ENOMEM;
-	mutex_lock(&control_mutex);
+	if (mutex_lock_killable(&control_mutex)) {
+		kfree(s);
+		return -EINTR;
+	}
 	list_for_each_entry(v, &volumes, link) {
 		memset(s, 0, sizeof(*s));
 		do_status(v, s);
@@ -550,15 +557,11 @@ void control_reap(void)
 }
 
 /* The machine goes down: what is recorded becomes exact and durable; recording
- * itself goes on to the last write. */
+ * itself goes on to the last write. A device that does not answer keeps nobody. */
 static int control_reboot(struct notifier_block *block, unsigned long action, void *data)
 {
-	struct volume *v;
-
-	mutex_lock(&control_mutex);
-	list_for_each_entry(v, &volumes, link)
-		do_seal(v);
-	mutex_unlock(&control_mutex);
+	if (!worker_seal_all(10000))
+		pr_warn("dormouse: a device does not answer; what is known of it is as after a power cut\n");
 	return NOTIFY_DONE;
 }
 

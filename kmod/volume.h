@@ -121,6 +121,7 @@ struct volume {
 	struct workqueue_struct *wq;
 	struct work_struct work;
 	struct delayed_work tick;
+	struct work_struct seal;    /* worker_seal_all(); holds a reference */
 
 	struct mutex store_mutex;
 	u32 rounds;                 /* of the worker: who waits for the mutex sees that it gets on */
@@ -195,6 +196,9 @@ void worker_expect(struct volume *v, u64 region);
 void worker_release(struct volume *v, struct bio *bio);
 /* Lets every held bio go as it is; for failed and detached volumes. */
 void worker_release_all(struct volume *v);
+/* Seals all volumes, each by itself; whether all ended in time. When the machine goes
+ * down: who unloads the module while one has not ended, takes its code away. */
+bool worker_seal_all(unsigned int timeout_ms);
 
 /* store.c: blocks of the store and of the volume, synchronously. Buffers are
  * kernel memory, in one piece or of vmalloc, whole 4 KiB blocks. store_mutex or not yet published. */

@@ -305,8 +305,43 @@ static void tick_fn(struct work_struct *work)
 	mutex_unlock(&v->store_mutex);
 }
 
+static atomic_t sealing;
+static DECLARE_WAIT_QUEUE_HEAD(all_sealed);
+
+static void seal_fn(struct work_struct *work)
+{
+	struct volume *v = container_of(work, struct volume, seal);
+
+	mutex_lock(&v->store_mutex);
+	if (!v->dying && !v->failed)
+		seal_idle(v);
+	mutex_unlock(&v->store_mutex);
+	volume_put(v);
+	if (atomic_dec_and_test(&sealing))
+		wake_up(&all_sealed);
+}
+
+bool worker_seal_all(unsigned int timeout_ms)
+{
+	struct volume *v;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(v, &volumes, link) {
+		if (!kref_get_unless_zero(&v->ref))
+			continue;
+		atomic_inc(&sealing);
+		if (queue_work(system_unbound_wq, &v->seal))
+			continue;
+		atomic_dec(&sealing); /* asked before, and not done: not the last reference */
+		volume_put(v);
+	}
+	rcu_read_unlock();
+	return wait_event_timeout(all_sealed, !atomic_read(&sealing), msecs_to_jiffies(timeout_ms));
+}
+
 void worker_init(struct volume *v)
 {
+	INIT_WORK(&v->seal, seal_fn);
 	INIT_WORK(&v->work, work_fn);
 	INIT_DELAYED_WORK(&v->tick, tick_fn);
 }

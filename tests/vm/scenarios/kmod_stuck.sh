@@ -93,3 +93,11 @@ prove "and end well" [ $? = 0 ]
 prove "each is in the image or in the next map" whole "$epoch"
 kmod forget "$handle"
 prove "unloading works at once" unload_module
+
+# Last: a device that does not answer must not keep the machine from going down, which
+# it would until the time limit of this test.
+load_module
+kmod create-raw "$volume" 48 16 >/dev/null || die "create"
+hold_back || die "suspend"
+write_at 5000 &
+sleep 0.5
