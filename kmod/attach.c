@@ -40,28 +40,6 @@ static int check_device(struct dormouse_attach *a, struct block_device *bdev)
 	return 0;
 }
 
-/* Rule P: each extent begins with what the caller wrote through the file. */
-static int check_proofs(struct volume *v, struct dormouse_attach *a,
-			const struct store_extent *extents)
-{
-	const struct dormouse_extent_proof *proof = v->journal.buffer;
-	u32 i;
-
-	for (i = 0; i < a->nr_extents; i++) {
-		int err = store_origin_read(v, extents[i].offset, DORMOUSE_STORE_BLOCK,
-					    v->journal.buffer);
-
-		if (err)
-			return refuse(a, err, "the store's ground cannot be read");
-		if (memcmp(proof->magic, "DORMPRUF", 8) ||
-		    memcmp(proof->nonce, a->nonce, DORMOUSE_NONCE_BYTES) ||
-		    memcmp(proof->volume_id, a->volume_id, 16) ||
-		    le32_to_cpu(proof->index) != i)
-			return refuse(a, -EINVAL, "the extents are not where the store file is");
-	}
-	return 0;
-}
-
 static int check_extents(struct dormouse_attach *a, const struct store_extent *extents, u64 bytes,
 			 u64 *store_blocks)
 {
@@ -111,7 +89,7 @@ static int create(struct volume *v, struct dormouse_attach *a, const struct stor
 
 	err = check_extents(a, extents, (u64)v->nr_sectors << SECTOR_SHIFT, &store_blocks);
 	if (!err)
-		err = check_proofs(v, a, extents);
+		err = store_check_proofs(v, extents, a->nr_extents, a->nonce, a->reason);
 	if (err)
 		return err;
 	memcpy(v->super.volume_id, a->volume_id, 16);
@@ -238,10 +216,9 @@ int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 		goto out;
 	memcpy(v->id, a->volume_id, 16);
 	if (a->flags & DORMOUSE_ATTACH_CREATE) {
-		for (i = 0; i < a->nr_extents; i++) {
-			extents[i].offset = list[i].offset;
-			extents[i].length = list[i].length;
-		}
+		for (i = 0; i < a->nr_extents; i++)
+			extents[i] = (struct store_extent){
+				.offset = list[i].offset, .length = list[i].length };
 		err = create(v, a, extents);
 	} else {
 		err = recover(v, a, extents);

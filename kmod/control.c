@@ -57,7 +57,7 @@ static void fill_status(struct volume *v, struct dormouse_status *s)
 	s->dev_major = MAJOR(v->bdev->bd_dev);
 	s->dev_minor = MINOR(v->bdev->bd_dev);
 	s->volume_bytes = v->geometry.bytes;
-	s->store_bytes = v->geometry.nr_store_blocks * DORMOUSE_STORE_BLOCK;
+	s->store_bytes = volume_store(v)->nr_blocks * DORMOUSE_STORE_BLOCK;
 	s->undo_bytes = (u64)v->super.undo_blocks * DORMOUSE_STORE_BLOCK;
 	s->undo_used_bytes = (v->undo.head.block - v->undo.tail.block) * DORMOUSE_STORE_BLOCK;
 	s->changed_bytes = map_bytes(v, open->map);
@@ -244,10 +244,14 @@ static long do_epochs(struct volume *v, struct dormouse_epochs *a)
 	return err;
 }
 
-/* Next run of set bits, cut at the store's own extents; false: none. */
-static bool next_changed(struct volume *v, const u64 *map, u64 from, struct dormouse_extent *out)
+/* Next run of set bits, cut at the extents that the store had when the next epoch began;
+ * false: none. */
+static bool next_changed(struct volume *v, const struct volume_epoch *e, u64 from,
+			 struct dormouse_extent *out)
 {
 	const struct volume_geometry *g = &v->geometry;
+	const struct store_layout *l = volume_store(v);
+	const u64 *map = e->map;
 	u64 first, end, bit = from / DORMOUSE_GRANULE_BYTES;
 	u32 i;
 
@@ -258,13 +262,15 @@ static bool next_changed(struct volume *v, const u64 *map, u64 from, struct dorm
 		first = max(from, bit * DORMOUSE_GRANULE_BYTES);
 		bit = change_map_next_clear(map, g->nr_granules, bit);
 		end = min(bit * DORMOUSE_GRANULE_BYTES, g->bytes);
-		for (i = 0; i < g->nr_extents && first < end; i++) {
-			if (g->guard[i].offset + g->guard[i].length <= first)
+		for (i = 0; i < l->nr_extents && first < end; i++) {
+			const struct store_extent *own = &l->guard[i];
+
+			if (own->offset + own->length <= first || !store_hides(own, e->epoch + 1))
 				continue;
-			if (g->guard[i].offset <= first)
-				first = g->guard[i].offset + g->guard[i].length;
+			if (own->offset <= first)
+				first = own->offset + own->length;
 			else
-				end = min(end, g->guard[i].offset);
+				end = min(end, own->offset);
 		}
 		if (first < end)
 			break;
@@ -300,7 +306,7 @@ static long do_changes(struct volume *v, struct dormouse_changes *a)
 		err = -EBUSY;
 	else if (!e->map || e->flags & DORMOUSE_EPOCH_VOID)
 		err = -ENODATA;
-	while (!err && from < v->geometry.bytes && next_changed(v, e->map, from, &extent)) {
+	while (!err && from < v->geometry.bytes && next_changed(v, e, from, &extent)) {
 		if (a->nr == capacity) {
 			a->next_offset = extent.offset;
 			break;
@@ -343,6 +349,22 @@ static long do_seal(struct volume *v)
 	return err;
 }
 
+static long do_grow(struct volume *v, struct dormouse_grow *a)
+{
+	struct dormouse_extent *list;
+	long err;
+
+	memset(a->reason, 0, sizeof(a->reason));
+	if (a->pad || !a->nr_extents || a->nr_extents > DORMOUSE_MAX_EXTENTS)
+		return -EINVAL;
+	list = vmemdup_user(u64_to_user_ptr(a->extents), a->nr_extents * sizeof(*list));
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	err = volume_grow(v, a, list);
+	kvfree(list);
+	return err;
+}
+
 static long do_status(struct volume *v, struct dormouse_status *a)
 {
 	mutex_lock(&v->store_mutex);
@@ -365,6 +387,7 @@ union control_argument {
 	struct dormouse_changes changes;
 	struct dormouse_ack ack;
 	struct dormouse_seal seal;
+	struct dormouse_grow grow;
 };
 
 /* The handle follows the size in all of these. */
@@ -405,6 +428,9 @@ static long do_volume(unsigned int cmd, union control_argument *a)
 	case DORMOUSE_IOC_SEAL:
 		err = do_seal(v);
 		break;
+	case DORMOUSE_IOC_GROW:
+		err = do_grow(v, &a->grow);
+		break;
 	default:
 		err = -ENOTTY;
 	}
@@ -435,7 +461,7 @@ static bool known(unsigned int cmd)
 	case DORMOUSE_IOC_LIST: case DORMOUSE_IOC_STATUS: case DORMOUSE_IOC_SNAPSHOT:
 	case DORMOUSE_IOC_DROP: case DORMOUSE_IOC_EXPOSE: case DORMOUSE_IOC_UNEXPOSE:
 	case DORMOUSE_IOC_EPOCHS: case DORMOUSE_IOC_CHANGES: case DORMOUSE_IOC_ACK:
-	case DORMOUSE_IOC_SEAL:
+	case DORMOUSE_IOC_SEAL: case DORMOUSE_IOC_GROW:
 		return true;
 	default:
 		return false;

@@ -3,7 +3,9 @@
 
 /* Structures that live on disk may not change size by accident. */
 _Static_assert(sizeof(struct dormouse_disk_record) == DORMOUSE_RECORD_HEADER_BYTES, "record header");
-_Static_assert(sizeof(struct dormouse_disk_super) == 120, "superblock");
+_Static_assert(sizeof(struct dormouse_disk_super) == 128, "superblock");
+_Static_assert(DORMOUSE_SUPER_MAX_EXTENTS * sizeof(struct dormouse_disk_extent) <=
+	       DORMOUSE_SUPER_BYTES - DORMOUSE_STORE_BLOCK, "extent table");
 _Static_assert(sizeof(struct dormouse_disk_state) == 64, "state");
 _Static_assert(sizeof(struct dormouse_disk_epoch) == 72, "epoch");
 _Static_assert(sizeof(struct dormouse_disk_sentinel) == 40, "sentinel");
@@ -41,9 +43,11 @@ void super_pack(const struct store_super *super, const struct store_extent *exte
 	disk->checkpoint_block = cpu_to_le32(super->checkpoint_block);
 	disk->checkpoint_prev_crc = cpu_to_le32(super->checkpoint_prev_crc);
 	disk->checkpoint_sequence = cpu_to_le64(super->checkpoint_sequence);
+	disk->undo_base = cpu_to_le32(super->undo_base);
 	for (i = 0; i < super->nr_extents; i++) {
 		table[i].offset = cpu_to_le64(extents[i].offset);
 		table[i].length = cpu_to_le64(extents[i].length);
+		table[i].since = cpu_to_le64(extents[i].since);
 	}
 	disk->crc = cpu_to_le32(super_crc(copy));
 }
@@ -107,21 +111,69 @@ int super_unpack(const void *copy, struct store_super *super, struct store_exten
 	super->checkpoint_block = le32_to_cpu(disk->checkpoint_block);
 	super->checkpoint_prev_crc = le32_to_cpu(disk->checkpoint_prev_crc);
 	super->checkpoint_sequence = le64_to_cpu(disk->checkpoint_sequence);
+	super->undo_base = le32_to_cpu(disk->undo_base);
 	if (super->nr_extents > DORMOUSE_SUPER_MAX_EXTENTS)
 		return -EUCLEAN;
 	for (i = 0; i < super->nr_extents; i++) {
 		extents[i].offset = le64_to_cpu(table[i].offset);
 		extents[i].length = le64_to_cpu(table[i].length);
+		extents[i].since = le64_to_cpu(table[i].since);
 	}
 	err = check_extents(super, extents, &store_blocks);
 	if (err)
 		return err;
 	if (super->journal_start != DORMOUSE_SUPER_BLOCKS || !super->journal_blocks ||
 	    super->undo_start != (u64)super->journal_start + super->journal_blocks ||
-	    !super->undo_blocks ||
+	    !super->undo_blocks || super->undo_base >= super->undo_blocks ||
 	    (u64)super->undo_start + super->undo_blocks + DORMOUSE_SUPER_BLOCKS != store_blocks ||
 	    super->checkpoint_block >= super->journal_blocks)
 		return -EUCLEAN;
+	return 0;
+}
+
+int super_grow(struct store_super *super, struct store_extent *extents, u64 head,
+	       const struct store_extent *more, u32 nr_more)
+{
+	const u32 in_ring = super_undo_block(super, head);
+	u64 cut = ((u64)super->undo_start + in_ring) * DORMOUSE_STORE_BLOCK, blocks = 0;
+	u32 i, j, at = 0, pieces = 0;
+
+	for (i = 0; i < nr_more; i++) {
+		const struct store_extent *e = &more[i];
+
+		if (!e->length || (e->offset | e->length) % DORMOUSE_STORE_BLOCK ||
+		    e->offset > super->volume_bytes || e->length > super->volume_bytes - e->offset)
+			return -EINVAL;
+		for (j = 0; j < i + super->nr_extents; j++) {
+			const struct store_extent *other = j < i ? &more[j] : &extents[j - i];
+
+			if (e->offset < other->offset + other->length &&
+			    other->offset < e->offset + e->length)
+				return -EINVAL;
+		}
+		blocks += e->length / DORMOUSE_STORE_BLOCK;
+	}
+	/* The extent that is cut in two, if the cut is not between two. */
+	while (cut >= extents[at].length)
+		cut -= extents[at++].length;
+	pieces = nr_more + (cut != 0);
+	if (!nr_more || super->nr_extents + pieces > DORMOUSE_SUPER_MAX_EXTENTS ||
+	    blocks > 0x7fffffffu - super->undo_blocks - super->undo_start)
+		return nr_more ? -ENOSPC : -EINVAL;
+	for (i = super->nr_extents; i-- > at;)
+		extents[i + pieces] = extents[i];
+	if (cut) {
+		extents[at] = extents[at + pieces];
+		extents[at].length = cut;
+		extents[at + pieces].offset += cut;
+		extents[at + pieces].length -= cut;
+		at++;
+	}
+	memcpy(&extents[at], more, nr_more * sizeof(*more));
+	super->nr_extents += pieces;
+	super->undo_blocks += (u32)blocks;
+	super->undo_base = (u32)((in_ring + super->undo_blocks - head % super->undo_blocks) %
+				 super->undo_blocks);
 	return 0;
 }
 

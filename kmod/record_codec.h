@@ -21,6 +21,7 @@ extern "C" {
 
 struct store_extent {
 	u64 offset, length; /* bytes, on the volume */
+	u64 since;          /* the epoch that was open when the store got it; 0: from the first */
 };
 
 struct store_super {
@@ -33,6 +34,7 @@ struct store_super {
 	u32 nr_extents;
 	u32 journal_start, journal_blocks;
 	u32 undo_start, undo_blocks;
+	u32 undo_base; /* see super_undo_block() */
 	u32 checkpoint_block;
 	u32 checkpoint_prev_crc;
 	u64 checkpoint_sequence;
@@ -47,6 +49,28 @@ int super_unpack(const void *copy, struct store_super *super, struct store_exten
 /* A geometry for a store of `store_blocks` on a volume of `volume_bytes`;
  * journal_bytes 0 = choose. -ENOSPC if it is too small. */
 int super_layout(struct store_super *super, u64 store_blocks, u64 journal_bytes);
+
+/* Where in the ring a position of the undo ring lies. Positions count blocks up for ever. */
+static inline u32 super_undo_block(const struct store_super *super, u64 position)
+{
+	return (u32)((position + super->undo_base) % super->undo_blocks);
+}
+
+/* The first position behind `position` that lies at the ring's beginning. */
+static inline u64 super_undo_lap(const struct store_super *super, u64 position)
+{
+	return position + (super->undo_blocks - super_undo_block(super, position));
+}
+
+/*
+ * The store grows by `more`: the undo ring is cut open at `head`, where its next record
+ * goes, and they are put in between. So nothing that is in the ring moves, no position
+ * changes, and all of the new room is free at once. `extents` has room for
+ * DORMOUSE_SUPER_MAX_EXTENTS. -EINVAL: they are not whole blocks of the volume, or part
+ * of the store already. -ENOSPC: too many pieces or blocks. Then nothing has changed.
+ */
+int super_grow(struct store_super *super, struct store_extent *extents, u64 head,
+	       const struct store_extent *more, u32 nr_more);
 
 /* Bits of a volume's maps. */
 static inline u64 store_nr_granules(u64 volume_bytes)

@@ -220,7 +220,7 @@ static int undo_header(struct volume *v, u64 at, struct store_record *record)
 	const struct undo_place *head = &v->undo.head;
 	void *buffer = undo_scratch(&v->undo);
 
-	if (store_read(v, v->super.undo_start + at % v->super.undo_blocks, 1, buffer))
+	if (store_read(v, v->super.undo_start + super_undo_block(&v->super, at), 1, buffer))
 		return -EIO;
 	return !record_unpack(buffer, record) && record->type == DORMOUSE_RECORD_UNDO &&
 	       !memcmp(record->store_id, v->super.store_id, 16) &&
@@ -243,12 +243,13 @@ static int take_undo(struct recovery *r, u64 at, const struct store_record *reco
 
 	if (!nr || nr > DORMOUSE_BATCH_UNITS || blocks != 1 + nr * unit_blocks ||
 	    le32_to_cpu(disk->data_offset) != DORMOUSE_STORE_BLOCK ||
-	    at % v->super.undo_blocks + blocks > v->super.undo_blocks)
+	    super_undo_block(&v->super, at) + blocks > v->super.undo_blocks)
 		return -ENOENT;
 	if (at >= r->undo_head) {
 		if (record->flags & DORMOUSE_RECORD_UNSUMMED)
 			return -ENOENT;
-		if (store_read(v, v->super.undo_start + at % v->super.undo_blocks, blocks, buffer))
+		if (store_read(v, v->super.undo_start + super_undo_block(&v->super, at), blocks,
+			       buffer))
 			return -EIO;
 		if (record_sum(record, buffer + DORMOUSE_RECORD_HEADER_BYTES) != record->payload_sum)
 			return -ENOENT;
@@ -285,7 +286,6 @@ static int read_undo(struct recovery *r)
 {
 	struct volume *v = r->v;
 	struct volume_undo *u = &v->undo;
-	const u32 ring = v->super.undo_blocks;
 	struct store_record record;
 	bool wanted = false;
 	int err;
@@ -309,7 +309,7 @@ static int read_undo(struct recovery *r)
 		}
 		err = undo_header(v, at, &record);
 		if (err == -ENOENT) {
-			at += ring - at % ring;
+			at = super_undo_lap(&v->super, at);
 			err = undo_header(v, at, &record);
 		}
 		if (!err)

@@ -4,7 +4,8 @@
  * copy has been made since the snapshot's epoch began, else from the origin. A
  * copy is indexed before the write that it was made for is let go, so a read of
  * the origin is true if the index still has no copy after it has completed.
- * The store's own extents read as zeros.
+ * The store's own extents read as zeros; of those that it got while the snapshot lived,
+ * what has no copy, for that was free space in the snapshot.
  */
 #include <linux/idr.h>
 #include <linux/mempool.h>
@@ -55,8 +56,7 @@ static void read_copy(struct snapshot_disk *d, struct store_io *io, struct bio *
 		io->status = BLK_STS_IOERR;
 		return;
 	}
-	store_clone_store(v, io, bio, at, v->super.undo_start + block % v->super.undo_blocks,
-			  offset % DORMOUSE_UNIT_BYTES, length);
+	store_clone_undo(v, io, bio, at, block, offset % DORMOUSE_UNIT_BYTES, length);
 }
 
 static u64 part_of_unit(u64 offset, u64 end)
@@ -128,18 +128,25 @@ static void zero_part(struct bio *bio, u64 at, u64 length)
 	}
 }
 
-static void hide_store(struct volume *v, struct bio *bio, u64 start, u64 end)
+static void hide_store(struct snapshot_disk *d, struct bio *bio, u64 start, u64 end)
 {
-	const struct volume_geometry *g = &v->geometry;
+	const struct store_layout *l;
+	u64 from, to, part, block;
 	u32 i;
 
-	for (i = 0; i < g->nr_extents; i++) {
-		u64 from = max(start, g->guard[i].offset);
-		u64 to = min(end, g->guard[i].offset + g->guard[i].length);
-
-		if (from < to)
-			zero_part(bio, from - start, to - from);
+	rcu_read_lock();
+	l = rcu_dereference(d->volume->layout);
+	for (i = 0; i < l->nr_extents; i++) {
+		from = max(start, l->guard[i].offset);
+		to = min(end, l->guard[i].offset + l->guard[i].length);
+		for (; from < to; from += part) {
+			part = part_of_unit(from, to);
+			if (store_hides(&l->guard[i], d->epoch->epoch) ||
+			    !find_copy(d, from / DORMOUSE_UNIT_BYTES, &block))
+				zero_part(bio, from - start, part);
+		}
 	}
+	rcu_read_unlock();
 }
 
 static void read_fn(struct work_struct *work)
@@ -157,7 +164,7 @@ static void read_fn(struct work_struct *work)
 		err = read_all(d, bio, start, end, from_origin);
 		if (!err)
 			err = read_again(d, bio, start, end, from_origin);
-		hide_store(d->volume, bio, start, end);
+		hide_store(d, bio, start, end);
 	}
 	/* Given up meanwhile, the volume failed, another medium: what we read proves nothing. */
 	if (err || READ_ONCE(d->volume->failed) || volume_is_gone(d->volume) ||

@@ -105,22 +105,33 @@ static bool same_disk(struct volume *v)
 }
 
 /* Where a store block lies on the volume, and how many follow it there. */
-static u64 locate(struct volume *v, u64 block, u64 *contiguous)
+static u64 locate(const struct store_layout *l, u64 block, u64 *contiguous)
 {
-	const struct volume_geometry *g = &v->geometry;
-	u32 low = 0, high = g->nr_extents;
+	u32 low = 0, high = l->nr_extents;
 
 	while (high - low > 1) {
 		u32 middle = (low + high) / 2;
 
-		if (g->extent_start[middle] <= block)
+		if (l->first_block[middle] <= block)
 			low = middle;
 		else
 			high = middle;
 	}
-	block -= g->extent_start[low];
-	*contiguous = g->extents[low].length / DORMOUSE_STORE_BLOCK - block;
-	return g->extents[low].offset + block * DORMOUSE_STORE_BLOCK;
+	block -= l->first_block[low];
+	*contiguous = l->extents[low].length / DORMOUSE_STORE_BLOCK - block;
+	return l->extents[low].offset + block * DORMOUSE_STORE_BLOCK;
+}
+
+static u64 locate_undo(struct volume *v, u64 position, u64 *contiguous)
+{
+	const struct store_layout *l;
+	u64 offset;
+
+	rcu_read_lock();
+	l = rcu_dereference(v->layout);
+	offset = locate(l, l->undo_start + (position + l->undo_base) % l->undo_blocks, contiguous);
+	rcu_read_unlock();
+	return offset;
 }
 
 void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
@@ -136,15 +147,15 @@ void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, 
 	submit_bio_noacct(clone);
 }
 
-void store_clone_store(struct volume *v, struct store_io *io, struct bio *bio, u64 at, u64 block,
-		       u64 skip, u64 length)
+void store_clone_undo(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
+		      u64 position, u64 skip, u64 length)
 {
 	while (length) {
 		u64 contiguous, offset, part;
 
-		block += skip / DORMOUSE_STORE_BLOCK;
+		position += skip / DORMOUSE_STORE_BLOCK;
 		skip %= DORMOUSE_STORE_BLOCK;
-		offset = locate(v, block, &contiguous) + skip;
+		offset = locate_undo(v, position, &contiguous) + skip;
 		part = min(length, contiguous * DORMOUSE_STORE_BLOCK - skip);
 		store_clone_origin(v, io, bio, at, offset, part);
 		at += part;
@@ -157,12 +168,14 @@ void store_clone_store(struct volume *v, struct store_io *io, struct bio *bio, u
 static void submit_store(struct volume *v, struct store_io *io, blk_opf_t opf, u64 block,
 			 u32 nr_blocks, u8 *buffer)
 {
-	if (!same_disk(v) || block + nr_blocks > v->geometry.nr_store_blocks) {
+	const struct store_layout *l = volume_store(v);
+
+	if (!same_disk(v) || block + nr_blocks > l->nr_blocks) {
 		io->status = BLK_STS_IOERR;
 		return;
 	}
 	while (nr_blocks) {
-		u64 contiguous, offset = locate(v, block, &contiguous);
+		u64 contiguous, offset = locate(l, block, &contiguous);
 		u64 nr = min_t(u64, nr_blocks, contiguous);
 
 		submit_range(v, io, opf, v->start + (offset >> SECTOR_SHIFT), buffer,
@@ -225,6 +238,31 @@ int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer)
 	return store_io_wait(&io);
 }
 
+int store_check_proofs(struct volume *v, const struct store_extent *extents, u32 nr,
+		       const u8 *nonce, char *reason)
+{
+	const struct dormouse_extent_proof *proof = v->journal.buffer;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		int err = store_origin_read(v, extents[i].offset, DORMOUSE_STORE_BLOCK,
+					    v->journal.buffer);
+
+		if (err) {
+			strscpy(reason, "the store's ground cannot be read", DORMOUSE_REASON_BYTES);
+			return err;
+		}
+		if (memcmp(proof->magic, "DORMPRUF", 8) ||
+		    memcmp(proof->nonce, nonce, DORMOUSE_NONCE_BYTES) ||
+		    memcmp(proof->volume_id, v->id, 16) || le32_to_cpu(proof->index) != i) {
+			strscpy(reason, "the extents are not where the store file is",
+				DORMOUSE_REASON_BYTES);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int by_offset(const void *a, const void *b)
 {
 	const struct store_extent *x = a, *y = b;
@@ -232,58 +270,91 @@ static int by_offset(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* Derives v->geometry from v->super and the extents; memory goes with the volume. */
-int store_geometry(struct volume *v, const struct store_extent *extents)
+struct store_layout *store_layout_alloc(struct volume *v, u32 nr_extents)
 {
-	struct volume_geometry *g = &v->geometry;
+	struct store_layout *l = NULL;
+	const size_t bytes = sizeof(*l) + nr_extents * (sizeof(*l->first_block) +
+							sizeof(*l->extents) + sizeof(*l->guard));
+
+	l = volume_zalloc(v, bytes);
+	if (l) {
+		l->bytes = bytes;
+		l->nr_extents = nr_extents;
+		l->extents = (void *)(l + 1);
+		l->guard = l->extents + nr_extents;
+		l->first_block = (void *)(l->guard + nr_extents);
+	}
+	return l;
+}
+
+void store_layout_fill(struct store_layout *l, const struct store_super *super,
+		       const struct store_extent *extents)
+{
 	u64 block = 0;
 	u32 i;
 
+	l->nr_extents = super->nr_extents;
+	l->undo_start = super->undo_start;
+	l->undo_blocks = super->undo_blocks;
+	l->undo_base = super->undo_base;
+	for (i = 0; i < l->nr_extents; i++) {
+		l->extents[i] = extents[i];
+		l->guard[i] = extents[i];
+		l->first_block[i] = block;
+		block += extents[i].length / DORMOUSE_STORE_BLOCK;
+	}
+	l->nr_blocks = block;
+	sort(l->guard, l->nr_extents, sizeof(*l->guard), by_offset, NULL);
+}
+
+/* Derives v->geometry and v->layout from v->super and the extents; memory goes with the
+ * volume. */
+int store_geometry(struct volume *v, const struct store_extent *extents)
+{
+	struct volume_geometry *g = &v->geometry;
+	struct store_layout *l = store_layout_alloc(v, v->super.nr_extents);
+
+	if (!l)
+		return -ENOMEM;
+	store_layout_fill(l, &v->super, extents);
+	RCU_INIT_POINTER(v->layout, l);
 	g->bytes = (u64)v->nr_sectors << SECTOR_SHIFT;
 	g->nr_granules = store_nr_granules(g->bytes);
 	g->nr_regions = store_nr_regions(g->bytes);
 	g->nr_units = store_nr_units(g->bytes);
-	g->nr_extents = v->super.nr_extents;
-	g->extents = volume_zalloc(v, g->nr_extents * sizeof(*g->extents));
-	g->guard = volume_zalloc(v, g->nr_extents * sizeof(*g->guard));
-	g->extent_start = volume_zalloc(v, g->nr_extents * sizeof(*g->extent_start));
-	if (!g->extents || !g->guard || !g->extent_start)
-		return -ENOMEM;
-	for (i = 0; i < g->nr_extents; i++) {
-		g->extents[i] = extents[i];
-		g->guard[i] = extents[i];
-		g->extent_start[i] = block;
-		block += extents[i].length / DORMOUSE_STORE_BLOCK;
-	}
-	sort(g->guard, g->nr_extents, sizeof(*g->guard), by_offset, NULL);
-	g->nr_store_blocks = block;
 	g->state_bytes = round_up(DORMOUSE_RECORD_HEADER_BYTES +
 		sizeof(struct dormouse_disk_state) +
 		DORMOUSE_MAX_EPOCHS * sizeof(struct dormouse_disk_epoch) +
 		DORMOUSE_SENTINEL_MAX * sizeof(struct dormouse_disk_sentinel) +
 		(DORMOUSE_MAX_MAPS + 1) * change_map_max_encoded(g->nr_granules) +
 		change_map_max_encoded(g->nr_regions), DORMOUSE_STORE_BLOCK);
-	v->superblock_offset = g->extents[0].offset;
-	v->superblock_offset_b = g->extents[g->nr_extents - 1].offset +
-		g->extents[g->nr_extents - 1].length - DORMOUSE_SUPER_BYTES;
+	v->superblock_offset = l->extents[0].offset;
+	v->superblock_offset_b = l->extents[l->nr_extents - 1].offset +
+		l->extents[l->nr_extents - 1].length - DORMOUSE_SUPER_BYTES;
 	return 0;
 }
 
 /* The first store extent that ends behind `offset` decides; the list is sorted. */
 bool store_guards(struct volume *v, u64 offset, u64 length)
 {
-	const struct volume_geometry *g = &v->geometry;
-	u32 low = 0, high = g->nr_extents;
+	const struct store_layout *l;
+	u32 low = 0, high;
+	bool guards;
 
+	rcu_read_lock();
+	l = rcu_dereference(v->layout);
+	high = l->nr_extents;
 	while (low < high) {
 		u32 middle = (low + high) / 2;
 
-		if (g->guard[middle].offset + g->guard[middle].length <= offset)
+		if (l->guard[middle].offset + l->guard[middle].length <= offset)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < g->nr_extents && g->guard[low].offset < offset + length;
+	guards = low < l->nr_extents && l->guard[low].offset < offset + length;
+	rcu_read_unlock();
+	return guards;
 }
 
 /* Copy A, then B: one of them is whole at any moment. */
@@ -293,11 +364,11 @@ int store_super_write(struct volume *v)
 	int err;
 
 	v->super.generation++;
-	super_pack(&v->super, v->geometry.extents, copy);
+	super_pack(&v->super, volume_store(v)->extents, copy);
 	err = store_write(v, 0, DORMOUSE_SUPER_BLOCKS, copy, true);
 	if (err)
 		return err;
-	return store_write(v, v->geometry.nr_store_blocks - DORMOUSE_SUPER_BLOCKS,
+	return store_write(v, volume_store(v)->nr_blocks - DORMOUSE_SUPER_BLOCKS,
 			   DORMOUSE_SUPER_BLOCKS, copy, true);
 }
 
@@ -387,6 +458,6 @@ void store_super_invalidate(struct volume *v)
 	/* The copy that stays must not be the one that counts. */
 	v->super.generation++;
 	v->super.checkpoint_sequence = U64_MAX;
-	super_pack(&v->super, v->geometry.extents, copy);
+	super_pack(&v->super, volume_store(v)->extents, copy);
 	super_io(v, REQ_OP_WRITE | REQ_FUA, copies[failed[0]], copy);
 }

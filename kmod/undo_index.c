@@ -61,6 +61,19 @@ static u64 block_of(const struct undo_index *index, const struct undo_entry *ent
 	return index->floor + (u32)(entry->block - (u32)index->floor);
 }
 
+void undo_index_copy(struct undo_index *to, const struct undo_index *from)
+{
+	u32 i;
+
+	for (i = 0; i < from->used; i++) {
+		const struct undo_entry *entry =
+			&from->entries[((u64)from->tail + i) % from->capacity];
+
+		undo_index_add(to, entry->unit, entry->epoch, block_of(from, entry));
+	}
+	to->floor = from->floor;
+}
+
 /* The oldest entry is the last of its chain, for chains are newest first. */
 static void drop_oldest(struct undo_index *index)
 {

@@ -39,6 +39,9 @@ u32 undo_index_buckets(u32 capacity);
 void undo_index_init(struct undo_index *index, struct undo_entry *entries, u32 capacity,
 		     u32 *buckets, u32 nr_buckets);
 
+/* Into an empty index of at least the same capacity, which answers the same then. */
+void undo_index_copy(struct undo_index *to, const struct undo_index *from);
+
 /* -ENOSPC when full. Blocks must not go down from call to call. */
 int undo_index_add(struct undo_index *index, u32 unit, u64 epoch, u64 block);
 

@@ -184,12 +184,12 @@ void undo_recorded(struct volume *v, struct undo_place *tail, struct undo_place 
 int undo_begin(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
-	const u32 ring = v->super.undo_blocks;
 
-	if (u->head.block - u->tail.block >= ring)
+	if (u->head.block - u->tail.block >= v->super.undo_blocks)
 		return 0; /* it is the tail, and that one follows another */
 	memset(undo_scratch(u), 0, DORMOUSE_STORE_BLOCK);
-	return store_write(v, v->super.undo_start + u->head.block % ring, 1, undo_scratch(u), true);
+	return store_write(v, v->super.undo_start + super_undo_block(&v->super, u->head.block), 1,
+			   undo_scratch(u), true);
 }
 
 static int by_number(const void *a, const void *b)
@@ -224,8 +224,8 @@ static bool make_room(struct volume *v, const struct undo_batch *b)
 	const u32 ring = v->super.undo_blocks, blocks = record_size(b);
 	u64 head = u->head.block;
 
-	if (head % ring + blocks > ring)
-		head += ring - head % ring;
+	if (super_undo_block(&v->super, head) + blocks > ring)
+		head = super_undo_lap(&v->super, head);
 	/* The index has room for a ring full of units. */
 	if (blocks > ring || head + blocks - u->tail.block > ring ||
 	    u->index.capacity - u->index.used < b->nr_units)
@@ -293,8 +293,7 @@ static void pack(struct volume *v, struct undo_batch *b)
 	b->behind.prev_crc = record.header_crc;
 }
 
-/* Says so, once each time, when the ring fills beyond three quarters and nine tenths. */
-static void watch_fill(struct volume *v)
+void undo_watch_fill(struct volume *v)
 {
 	struct volume_undo *u = &v->undo;
 	const u32 used = div64_u64((u->head.block - u->tail.block) * 1000, v->super.undo_blocks);
@@ -385,12 +384,12 @@ static void send(struct volume *v, struct undo_batch *b)
 	u->head = b->behind;
 	volume_stat_add(v, copied_bytes, (u64)b->nr_units * DORMOUSE_UNIT_BYTES);
 	volume_stat_add(v, batches, 1);
-	watch_fill(v);
+	undo_watch_fill(v);
 	if (!b->durable) {
 		set_copied(v, b);
 		release_all(v, &bios);
 	}
-	store_write_async(v, &b->io, v->super.undo_start + place % v->super.undo_blocks,
+	store_write_async(v, &b->io, v->super.undo_start + super_undo_block(&v->super, place),
 			  record_size(b), b->buffer, b->durable, written);
 }
 
@@ -492,6 +491,38 @@ static void free_buffer(void *buffer, size_t bytes)
 		vfree(buffer);
 	else if (buffer)
 		free_pages_exact(buffer, bytes);
+}
+
+static size_t entries_bytes(u32 capacity)
+{
+	return (size_t)capacity * sizeof(struct undo_entry);
+}
+
+static size_t buckets_bytes(u32 nr_buckets)
+{
+	return (size_t)nr_buckets * sizeof(u32);
+}
+
+int undo_reserve_index(struct volume *v, u64 undo_blocks, struct undo_index *index)
+{
+	const u32 capacity = undo_blocks / DORMOUSE_UNIT_BLOCKS;
+	const u32 nr_buckets = undo_index_buckets(capacity);
+	struct undo_entry *entries = volume_zalloc(v, entries_bytes(capacity));
+	u32 *buckets = volume_zalloc(v, buckets_bytes(nr_buckets));
+
+	if (!entries || !buckets) {
+		volume_vfree(v, entries, entries_bytes(capacity));
+		volume_vfree(v, buckets, buckets_bytes(nr_buckets));
+		return -ENOMEM;
+	}
+	undo_index_init(index, entries, capacity, buckets, nr_buckets);
+	return 0;
+}
+
+void undo_free_index(struct volume *v, struct undo_index *index)
+{
+	volume_vfree(v, index->entries, entries_bytes(index->capacity));
+	volume_vfree(v, index->buckets, buckets_bytes(index->nr_buckets));
 }
 
 int undo_init(struct volume *v)

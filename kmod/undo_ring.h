@@ -85,6 +85,9 @@ struct volume_undo {
 /* undo_ring.c; store_mutex, unless it says otherwise. */
 int undo_init(struct volume *v); /* memory for the batches; undo_exit() frees it */
 void undo_exit(struct volume *v);
+/* Memory for an index of a ring of so many blocks. */
+int undo_reserve_index(struct volume *v, u64 undo_blocks, struct undo_index *index);
+void undo_free_index(struct volume *v, struct undo_index *index);
 /* Room for a whole record, while nothing is underway. */
 static inline void *undo_scratch(struct volume_undo *u)
 {
@@ -99,6 +102,8 @@ bool undo_is_idle(struct volume *v); /* is it so now? No lock. */
 /* A reader's: until what lies at this block of the ring is written. False: it never
  * will be. No lock. */
 bool undo_wait_written(struct volume *v, u64 block);
+/* Says so, once each time, when the ring fills beyond three quarters and nine tenths. */
+void undo_watch_fill(struct volume *v);
 void undo_mend(struct volume *v); /* gives up the snapshots if a record could not be written */
 void undo_give_up(struct volume *v, const char *reason); /* every snapshot fails */
 /* A snapshot begins, behind the gate, with nothing underway: before it is on record,

@@ -15,6 +15,13 @@ void *volume_zalloc(struct volume *v, size_t bytes)
 	return memory;
 }
 
+void volume_vfree(struct volume *v, void *memory, size_t bytes)
+{
+	if (memory)
+		v->memory_bytes -= PAGE_ALIGN(bytes);
+	vfree(memory);
+}
+
 struct volume *volume_find(u32 handle)
 {
 	struct volume *v, *found = NULL;
@@ -42,12 +49,9 @@ static void volume_free(struct kref *ref)
 	vfree(v->touched);
 	vfree(v->undo.copied);
 	vfree(v->sentinel.scratch);
-	vfree(v->undo.index.entries);
-	vfree(v->undo.index.buckets);
+	undo_free_index(v, &v->undo.index);
 	vfree(v->journal.buffer);
-	vfree(v->geometry.extents);
-	vfree(v->geometry.guard);
-	vfree(v->geometry.extent_start);
+	vfree(volume_store(v));
 	free_percpu(v->in_flight);
 	free_percpu(v->stats);
 	put_device(&v->bdev->bd_device);
@@ -102,11 +106,6 @@ int volume_reserve(struct volume *v)
 {
 	const struct volume_geometry *g = &v->geometry;
 	struct volume_undo *u = &v->undo;
-	const u32 unit_blocks = DORMOUSE_UNIT_BYTES / DORMOUSE_STORE_BLOCK;
-	const u32 capacity = v->super.undo_blocks / unit_blocks;
-	const u32 nr_buckets = undo_index_buckets(capacity);
-	struct undo_entry *entries;
-	u32 *buckets;
 
 	vfree(v->journal.buffer);
 	v->journal.buffer = volume_zalloc(v, max_t(size_t, g->state_bytes, DORMOUSE_SUPER_BYTES));
@@ -114,15 +113,10 @@ int volume_reserve(struct volume *v)
 	v->touched = volume_zalloc(v, change_map_words(g->nr_regions) * 8);
 	u->copied = volume_zalloc(v, change_map_words(g->nr_units) * 8);
 	v->sentinel.scratch = volume_zalloc(v, DORMOUSE_STORE_BLOCK);
-	entries = volume_zalloc(v, (size_t)capacity * sizeof(*entries));
-	buckets = volume_zalloc(v, (size_t)nr_buckets * sizeof(*buckets));
-	u->index.entries = entries;
-	u->index.buckets = buckets;
 	if (!v->journal.buffer || !v->intents || !v->touched || !u->copied ||
-	    !v->sentinel.scratch || !entries || !buckets || undo_init(v))
+	    !v->sentinel.scratch || undo_reserve_index(v, v->super.undo_blocks, &u->index))
 		return -ENOMEM;
-	undo_index_init(&u->index, entries, capacity, buckets, nr_buckets);
-	return 0;
+	return undo_init(v);
 }
 
 struct volume_epoch *volume_epoch_alloc(struct volume *v, bool with_map)
@@ -141,9 +135,7 @@ struct volume_epoch *volume_epoch_alloc(struct volume *v, bool with_map)
 
 static void free_map(struct volume *v, struct volume_epoch *e)
 {
-	if (e->map)
-		v->memory_bytes -= PAGE_ALIGN(change_map_words(v->geometry.nr_granules) * 8);
-	vfree(e->map);
+	volume_vfree(v, e->map, change_map_words(v->geometry.nr_granules) * 8);
 	e->map = NULL;
 }
 

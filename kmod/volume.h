@@ -61,12 +61,22 @@ struct volume_epoch {
 struct volume_geometry {
 	u64 bytes;
 	u64 nr_granules, nr_regions, nr_units;
-	u64 nr_store_blocks;
-	u32 nr_extents;
-	struct store_extent *extents; /* in store order */
-	u64 *extent_start;            /* store block at which each begins */
-	struct store_extent *guard;   /* the same, ascending in the volume */
 	size_t state_bytes;           /* of the largest state record */
+};
+
+/*
+ * Where the store lies. Nobody changes one that others can see: a store that grows gets
+ * a new one, and what lies in the undo ring has the same place in both. RCU;
+ * volume_store() under store_mutex.
+ */
+struct store_layout {
+	u64 nr_blocks;
+	u32 undo_start, undo_blocks, undo_base;
+	u32 nr_extents;
+	size_t bytes;                 /* that this takes */
+	u64 *first_block;             /* of the store, at which each extent begins */
+	struct store_extent *extents; /* in store order */
+	struct store_extent *guard;   /* the same, ascending in the volume */
 };
 
 struct volume_journal {
@@ -127,6 +137,7 @@ struct volume {
 	u32 rounds;                 /* of the worker: who waits for the mutex sees that it gets on */
 	struct store_super super;
 	struct volume_geometry geometry;
+	struct store_layout __rcu *layout;
 	struct volume_journal journal;
 	struct volume_undo undo;
 	struct volume_sentinel sentinel;
@@ -147,6 +158,12 @@ static inline struct volume_epoch *volume_open_epoch(struct volume *v)
 	return v->epochs[v->nr_epochs - 1];
 }
 
+/* store_mutex, or not yet published */
+static inline struct store_layout *volume_store(const struct volume *v)
+{
+	return rcu_dereference_protected(v->layout, true);
+}
+
 #define volume_stat_add(v, field, n) this_cpu_add((v)->stats->field, n)
 
 /* volume.c: life and lookup. */
@@ -158,6 +175,7 @@ int volume_reserve(struct volume *v);          /* everything the geometry asks f
 void volume_publish(struct volume *v);         /* the hook sees it from now on */
 void volume_unpublish(struct volume *v);       /* and does not any more; held bios are let go */
 void *volume_zalloc(struct volume *v, size_t bytes); /* vmalloc, accounted */
+void volume_vfree(struct volume *v, void *memory, size_t bytes); /* the same, given back */
 struct volume_epoch *volume_epoch_alloc(struct volume *v, bool with_map);
 void volume_epoch_free(struct volume *v, struct volume_epoch *e);
 struct volume_epoch *volume_epoch_find(struct volume *v, u64 epoch);
@@ -211,11 +229,24 @@ int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer);
 void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, u32 length,
 			     void *buffer);
 int store_geometry(struct volume *v, const struct store_extent *extents);
+/* Memory for so many extents, to be filled and freed by vfree(). */
+struct store_layout *store_layout_alloc(struct volume *v, u32 nr_extents);
+void store_layout_fill(struct store_layout *layout, const struct store_super *super,
+		       const struct store_extent *extents);
+/* Rule P: each extent begins with what the caller wrote through the file. */
+int store_check_proofs(struct volume *v, const struct store_extent *extents, u32 nr,
+		       const u8 *nonce, char *reason);
 int store_super_write(struct volume *v);
 int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
 		     struct store_extent *extents, char *reason);
 void store_super_invalidate(struct volume *v); /* zeroes both copies */
-bool store_guards(struct volume *v, u64 offset, u64 length);
+bool store_guards(struct volume *v, u64 offset, u64 length); /* no lock */
+/* An extent that every snapshot of this epoch, and the change map of the one before it,
+ * leaves out. One that the store got later was free in it, or is none of its concern. */
+static inline bool store_hides(const struct store_extent *extent, u64 epoch)
+{
+	return extent->since < epoch;
+}
 void store_end_io(struct bio *bio); /* marks our own bios */
 
 void store_io_begin(struct store_io *io);
@@ -223,12 +254,12 @@ int store_io_wait(struct store_io *io);
 /* Does not wait: end(io) comes when all of it is done, also on an error. */
 void store_write_async(struct volume *v, struct store_io *io, u64 block, u32 nr_blocks,
 		       void *buffer, bool durable, void (*end)(struct store_io *io));
-/* Reads into `bio` at its byte `at`: of the volume, or of the store from byte
- * `skip` of `block` on. Multiples of 512. */
+/* Reads into `bio` at its byte `at`: of the volume, or of the undo ring from byte
+ * `skip` behind `position` on. Multiples of 512. No lock. */
 void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
 			u64 offset, u64 length);
-void store_clone_store(struct volume *v, struct store_io *io, struct bio *bio, u64 at, u64 block,
-		       u64 skip, u64 length);
+void store_clone_undo(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
+		      u64 position, u64 skip, u64 length);
 
 /* journal.c; store_mutex. All are durable when they return 0. */
 int journal_intents(struct volume *v, const u32 *regions, u32 nr);
@@ -283,6 +314,9 @@ void hold_times_end(struct volume *v, const struct bio *bio);
 
 /* selftest.c */
 int selftest_run(void); /* -EOPNOTSUPP: writes cannot be seen or not be held */
+
+/* grow.c; control_mutex. */
+int volume_grow(struct volume *v, struct dormouse_grow *a, const struct dormouse_extent *list);
 
 /* events.c: event_post() from any context; the rest is the control device's. */
 int events_open(struct inode *inode, struct file *filp);

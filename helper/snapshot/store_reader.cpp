@@ -32,17 +32,15 @@ void markRegion(StoreMap& map, std::uint64_t region, std::uint64_t granules)
 struct UnpackedSuper
 {
     store_super super{};
-    std::vector<Extent> extents;
+    std::vector<store_extent> extents;
 };
 
 /// What super_unpack() says about these bytes: 0, or its errno.
 int unpackSuper(ByteView copy, UnpackedSuper& unpacked)
 {
-    std::vector<store_extent> table(DORMOUSE_SUPER_MAX_EXTENTS);
-    const int result = super_unpack(copy.data(), &unpacked.super, table.data());
-    unpacked.extents.clear();
-    for (u32 i = 0; result == 0 && i < unpacked.super.nr_extents; ++i)
-        unpacked.extents.push_back({table[i].offset, table[i].length});
+    unpacked.extents.resize(DORMOUSE_SUPER_MAX_EXTENTS);
+    const int result = super_unpack(copy.data(), &unpacked.super, unpacked.extents.data());
+    unpacked.extents.resize(result == 0 ? unpacked.super.nr_extents : 0);
     return result;
 }
 
@@ -114,9 +112,9 @@ Result<void> StoreReader::findSuper(const std::vector<std::uint64_t>& offsetsByt
         if (result != 0)
             continue;
         // A copy of a copy, in a disk image that lies on this volume, is none.
-        const Extent& first = unpacked.extents.front();
-        const Extent& last = unpacked.extents.back();
-        if (offset != first.offsetBytes && offset != last.endBytes() - DORMOUSE_SUPER_BYTES)
+        const store_extent& first = unpacked.extents.front();
+        const store_extent& last = unpacked.extents.back();
+        if (offset != first.offset && offset != last.offset + last.length - DORMOUSE_SUPER_BYTES)
             continue;
         if (isFound && idOf(unpacked.super.store_id) != storeId())
             return fail(Error::Code::Invalid,
@@ -145,15 +143,15 @@ Result<void> StoreReader::findSuper(const std::vector<std::uint64_t>& offsetsByt
 Result<void> StoreReader::readStore(std::uint64_t block, MutableByteView into) const
 {
     std::uint64_t atBytes = block * blockBytes;
-    for (const Extent& extent : m_extents) {
+    for (const store_extent& extent : m_extents) {
         if (into.empty())
             break;
-        if (atBytes >= extent.lengthBytes) {
-            atBytes -= extent.lengthBytes;
+        if (atBytes >= extent.length) {
+            atBytes -= extent.length;
             continue;
         }
-        const auto part = std::min<std::uint64_t>(into.size(), extent.lengthBytes - atBytes);
-        if (auto read = m_source.read(extent.offsetBytes + atBytes, into.first(part)); !read)
+        const auto part = std::min<std::uint64_t>(into.size(), extent.length - atBytes);
+        if (auto read = m_source.read(extent.offset + atBytes, into.first(part)); !read)
             return read;
         into = into.subspan(part);
         atBytes = 0;
@@ -348,7 +346,25 @@ Result<ExtentList> StoreReader::changes(std::uint64_t epoch) const
         extents.push_back({bit * DORMOUSE_GRANULE_BYTES, endBytes - bit * DORMOUSE_GRANULE_BYTES});
         bit = change_map_next_set(found->map->data(), bits, end);
     }
-    return subtractExtents(extents, mergeExtents(m_extents));
+    return subtractExtents(extents, extentsBefore(epoch + 1));
+}
+
+ExtentList StoreReader::extentsBefore(std::uint64_t epoch) const
+{
+    ExtentList list;
+    for (const store_extent& extent : m_extents)
+        if (extent.since < epoch)
+            list.push_back({extent.offset, extent.length});
+    return mergeExtents(std::move(list));
+}
+
+ExtentList StoreReader::extentsSince(std::uint64_t epoch) const
+{
+    ExtentList list;
+    for (const store_extent& extent : m_extents)
+        if (extent.since >= epoch)
+            list.push_back({extent.offset, extent.length});
+    return mergeExtents(std::move(list));
 }
 
 } // namespace dormouse

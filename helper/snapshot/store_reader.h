@@ -68,7 +68,7 @@ public:
     [[nodiscard]] const std::vector<SuperCopy>& superCopies() const { return m_superCopies; }
 
     /// Where the store lies, in the order of its blocks.
-    [[nodiscard]] const std::vector<Extent>& storeExtents() const { return m_extents; }
+    [[nodiscard]] const std::vector<store_extent>& storeExtents() const { return m_extents; }
 
     [[nodiscard]] const std::vector<StoreRecordInfo>& journal() const { return m_journal; }
     [[nodiscard]] const std::vector<StoreUndoRecord>& undo() const { return m_undo; }
@@ -82,7 +82,7 @@ public:
     [[nodiscard]] const std::vector<StoreFinding>& findings() const { return m_findings; }
     [[nodiscard]] bool isDamaged() const;
 
-    /// An epoch's change map in normal form, the store's own extents left out.
+    /// An epoch's change map in normal form, what was the store's own at its end left out.
     /// NotFound for an unknown or acknowledged epoch, Unverified for a void one.
     [[nodiscard]] Result<ExtentList> changes(std::uint64_t epoch) const;
 
@@ -91,7 +91,8 @@ public:
 
     /// The volume as it was when `epoch` began: for each unit the first old
     /// copy made in that epoch or a later one, else what the volume holds now;
-    /// the store's own extents as zeros. Only for a durable snapshot that lives,
+    /// the store's own extents as zeros (of those that it got later, what has no
+    /// copy: that was free). Only for a durable snapshot that lives,
     /// unless `evenWithoutSnapshot`. Corrupt if old data it needs is damaged.
     [[nodiscard]] Result<void> reconstruct(std::uint64_t epoch, bool evenWithoutSnapshot,
                                            const Sink& sink) const;
@@ -111,6 +112,9 @@ private:
     [[nodiscard]] bool isUndoNeeded() const;
     void readUndo();
     void judgeUndo(std::uint64_t endBlock);
+    /// Extents that the store had before `epoch` began, or only since then.
+    [[nodiscard]] ExtentList extentsBefore(std::uint64_t epoch) const;
+    [[nodiscard]] ExtentList extentsSince(std::uint64_t epoch) const;
     [[nodiscard]] Result<void> readStore(std::uint64_t block, MutableByteView into) const;
     void note(bool isDamage, std::string sentence);
     [[nodiscard]] const StoreEpoch* findEpoch(std::uint64_t number) const;
@@ -118,7 +122,7 @@ private:
     StoreSource m_source;
     store_super m_super{};
     std::vector<SuperCopy> m_superCopies;
-    std::vector<Extent> m_extents;
+    std::vector<store_extent> m_extents;
     std::vector<StoreRecordInfo> m_journal;
     std::vector<StoreUndoRecord> m_undo;
     StoreState m_state;

@@ -83,6 +83,13 @@ std::string extentJson(const Extent& extent)
            ",\"lengthBytes\":" + number(extent.lengthBytes) + "}";
 }
 
+std::string storeExtentJson(const store_extent& extent)
+{
+    return "{\"offsetBytes\":" + number(extent.offset) +
+           ",\"lengthBytes\":" + number(extent.length) +
+           ",\"sinceEpoch\":" + number(extent.since) + "}";
+}
+
 std::string recordJson(const StoreRecordInfo& info)
 {
     return "{\"type\":" + quoted(typeName(info.header.type)) + ",\"block\":" + number(info.block) +
@@ -149,8 +156,9 @@ std::string storeAsText(const StoreReader& reader)
     for (const auto& copy : reader.superCopies())
         out += "superblock at byte " + number(copy.offsetBytes) + ", generation " +
                number(copy.generation) + "\n";
-    for (const Extent& extent : reader.storeExtents())
-        out += "extent " + number(extent.offsetBytes) + " + " + number(extent.lengthBytes) + "\n";
+    for (const store_extent& extent : reader.storeExtents())
+        out += "extent " + number(extent.offset) + " + " + number(extent.length) +
+               (extent.since != 0 ? ", since epoch " + number(extent.since) : "") + "\n";
     out += "journal ring: blocks " + number(super.journal_start) + " + " +
            number(super.journal_blocks) + ", read from block " + number(super.checkpoint_block) +
            "\nundo ring: blocks " + number(super.undo_start) + " + " + number(super.undo_blocks) +
@@ -184,7 +192,7 @@ std::string storeAsJson(const StoreReader& reader)
                      return "{\"offsetBytes\":" + number(copy.offsetBytes) +
                             ",\"generation\":" + number(copy.generation) + "}";
                  }) +
-           ",\"storeExtents\":" + array(reader.storeExtents(), extentJson) +
+           ",\"storeExtents\":" + array(reader.storeExtents(), storeExtentJson) +
            ",\"journalBlocks\":" + number(super.journal_blocks) +
            ",\"undoBlocks\":" + number(super.undo_blocks) +
            ",\"undoTail\":" + number(state.undoTail) + ",\"undoHead\":" + number(state.undoHead) +

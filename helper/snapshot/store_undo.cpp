@@ -13,6 +13,18 @@ namespace {
 constexpr std::uint64_t unitBlocks = DORMOUSE_UNIT_BYTES / DORMOUSE_STORE_BLOCK;
 constexpr std::uint64_t chunkBytes = 1 << 20; // a multiple of the unit
 
+/// Zeros for what of these extents lies in the chunk that begins at `at`.
+void clear(Bytes& chunk, std::uint64_t at, const ExtentList& extents)
+{
+    for (const Extent& extent : extents) {
+        const std::uint64_t from = std::max(extent.offsetBytes, at);
+        const std::uint64_t to = std::min<std::uint64_t>(extent.endBytes(), at + chunk.size());
+        if (from < to)
+            std::fill(chunk.begin() + static_cast<long>(from - at),
+                      chunk.begin() + static_cast<long>(to - at), std::uint8_t(0));
+    }
+}
+
 } // namespace
 
 /// Whether anything depends on the undo ring after a power cut.
@@ -33,8 +45,8 @@ void StoreReader::readUndo()
         Bytes payload;
         Found found = Found::Nothing;
         // Where the last one ended or, if it did not fit there, at the ring's start.
-        for (const std::uint64_t place : {at, at - at % ring + ring}) {
-            const std::uint64_t inRing = place % ring;
+        for (const std::uint64_t place : {at, super_undo_lap(&m_super, at)}) {
+            const std::uint64_t inRing = super_undo_block(&m_super, place);
             found = readRecord(m_super.undo_start + inRing, ring - inRing, sequence, prevCrc,
                                record.info.header, payload);
             record.info.block = place;
@@ -130,12 +142,14 @@ Result<void> StoreReader::reconstruct(std::uint64_t epochNumber, bool evenWithou
         }
     }
 
-    const ExtentList own = mergeExtents(m_extents);
+    const ExtentList own = extentsBefore(epochNumber);
+    const ExtentList later = extentsSince(epochNumber);
     Bytes chunk;
     for (std::uint64_t at = 0; at < m_super.volume_bytes; at += chunkBytes) {
         chunk.resize(std::min(chunkBytes, m_super.volume_bytes - at));
         if (auto read = m_source.read(at, chunk); !read)
             return read;
+        clear(chunk, at, later); // free space then, unless there is a copy
         for (std::uint64_t in = 0; in < chunk.size(); in += DORMOUSE_UNIT_BYTES) {
             const auto unit = static_cast<u32>((at + in) / DORMOUSE_UNIT_BYTES);
             u64 block = 0;
@@ -145,18 +159,12 @@ Result<void> StoreReader::reconstruct(std::uint64_t epochNumber, bool evenWithou
                 return fail(Error::Code::Corrupt,
                             "the old data at byte " + std::to_string(at + in) + " is damaged");
             const auto part = std::min<std::uint64_t>(DORMOUSE_UNIT_BYTES, chunk.size() - in);
-            auto read = readStore(m_super.undo_start + block % m_super.undo_blocks,
+            auto read = readStore(m_super.undo_start + super_undo_block(&m_super, block),
                                   MutableByteView(chunk).subspan(in, part));
             if (!read)
                 return read;
         }
-        for (const Extent& extent : own) {
-            const std::uint64_t from = std::max(extent.offsetBytes, at);
-            const std::uint64_t to = std::min<std::uint64_t>(extent.endBytes(), at + chunk.size());
-            if (from < to)
-                std::fill(chunk.begin() + static_cast<long>(from - at),
-                          chunk.begin() + static_cast<long>(to - at), std::uint8_t(0));
-        }
+        clear(chunk, at, own);
         if (auto taken = sink(at, chunk); !taken)
             return taken;
     }

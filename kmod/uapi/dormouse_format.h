@@ -29,6 +29,7 @@
 struct dormouse_disk_extent {
 	__le64 offset; /* bytes from the start of the volume */
 	__le64 length; /* bytes */
+	__le64 since;  /* the epoch that was open when the store got it; 0: from the first */
 };
 
 /* First block of a superblock copy; the extent table follows in its other blocks. */
@@ -50,6 +51,8 @@ struct dormouse_disk_super {
 	__le32 checkpoint_block;    /* block in the journal ring where reading starts */
 	__le32 checkpoint_prev_crc; /* what that record's prev_crc must be */
 	__le64 checkpoint_sequence; /* what that record's sequence must be */
+	__le32 undo_base; /* where in the undo ring its position 0 lies */
+	__le32 reserved2;
 };
 
 enum dormouse_record_type {
@@ -122,7 +125,9 @@ struct dormouse_disk_state {
 	__le32 flags;     /* DORMOUSE_STATE_* */
 	__le32 nr_sentinels;
 	__le32 intents_bytes; /* encoded */
-	__le64 undo_tail, undo_head; /* blocks, counted up without wrapping; ring = mod undo_blocks */
+	/* Positions: blocks, counted up without wrapping; in the ring at (position +
+	 * undo_base) modulo undo_blocks. */
+	__le64 undo_tail, undo_head;
 	__le64 undo_sequence;        /* of the next UNDO record */
 	__le64 undo_tail_sequence;   /* of the record at undo_tail */
 	__le32 undo_prev_crc;        /* header_crc of the last UNDO record */

@@ -289,6 +289,26 @@ struct dormouse_seal {
 	__u32 handle;
 };
 
+/*
+ * GROW: give the store more room while it is in use; a snapshot that lives, lives on, and
+ * may use all of it at once. Each extent begins with a proof record, as for CREATE, with
+ * its index in this list. No live snapshot may need what lies in them: the caller makes
+ * sure that they were free space in every one. `epoch` is the open epoch's number when
+ * he looked: -ESTALE if another snapshot was taken since. -EINVAL: an extent is not where
+ * the file is, not whole blocks, or the store's already. -ENOSPC: too many extents.
+ */
+struct dormouse_grow {
+	__u32 size;
+	__u32 handle;
+	__u64 epoch;
+	__u64 extents; /* pointer to struct dormouse_extent[nr_extents] */
+	__u32 nr_extents;
+	__u32 pad;
+	__u8 nonce[DORMOUSE_NONCE_BYTES];
+	__u64 store_bytes; /* out: all of the store now */
+	char reason[DORMOUSE_REASON_BYTES]; /* out, when refused */
+};
+
 enum dormouse_event_type {
 	DORMOUSE_EVENT_ATTACHED = 1,
 	DORMOUSE_EVENT_DETACHED = 2,
@@ -325,6 +345,7 @@ struct dormouse_event {
 #define DORMOUSE_IOC_CHANGES  _IOWR(0xDA, 11, struct dormouse_changes)
 #define DORMOUSE_IOC_ACK      _IOWR(0xDA, 12, struct dormouse_ack)
 #define DORMOUSE_IOC_SEAL     _IOWR(0xDA, 13, struct dormouse_seal)
+#define DORMOUSE_IOC_GROW     _IOWR(0xDA, 14, struct dormouse_grow)
 
 #ifdef __cplusplus
 }

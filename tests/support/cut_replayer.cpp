@@ -235,8 +235,8 @@ private:
 
     [[nodiscard]] bool isInStore(std::uint64_t offsetBytes) const
     {
-        return std::any_of(m_extents.begin(), m_extents.end(), [&](const Extent& extent) {
-            return offsetBytes >= extent.offsetBytes && offsetBytes < extent.endBytes();
+        return std::any_of(m_extents.begin(), m_extents.end(), [&](const store_extent& extent) {
+            return offsetBytes >= extent.offset && offsetBytes - extent.offset < extent.length;
         });
     }
 
@@ -244,12 +244,12 @@ private:
     [[nodiscard]] bool isInJournal(std::uint64_t offsetBytes) const
     {
         std::uint64_t block = 0;
-        for (const Extent& extent : m_extents) {
-            if (offsetBytes >= extent.offsetBytes && offsetBytes < extent.endBytes()) {
-                block += (offsetBytes - extent.offsetBytes) / DORMOUSE_STORE_BLOCK;
+        for (const store_extent& extent : m_extents) {
+            if (offsetBytes >= extent.offset && offsetBytes - extent.offset < extent.length) {
+                block += (offsetBytes - extent.offset) / DORMOUSE_STORE_BLOCK;
                 return block >= m_journal.first && block < m_journal.first + m_journal.second;
             }
-            block += extent.lengthBytes / DORMOUSE_STORE_BLOCK;
+            block += extent.length / DORMOUSE_STORE_BLOCK;
         }
         return false;
     }
@@ -295,11 +295,21 @@ private:
         epoch.image.assign(m_base.bytes, m_base.bytes + m_base.size());
         for (const std::size_t one : m_pending)
             overlay(epoch.image, m_log.writes[one]);
-        for (const Extent& extent : m_extents)
-            std::fill_n(epoch.image.begin() + static_cast<std::ptrdiff_t>(extent.offsetBytes),
-                        extent.lengthBytes, std::uint8_t{0});
+        hideStore(0, epoch.image);
         if (record.epoch > m_snapshotsKept + 2)
             m_epochs[record.epoch - m_snapshotsKept - 2].image = Bytes(); // = {} would keep its memory
+    }
+
+    // All that is the store's at the log's end; what it grew by was free before.
+    void hideStore(std::uint64_t offsetBytes, MutableByteView bytes) const
+    {
+        for (const store_extent& extent : m_extents) {
+            const std::uint64_t from = std::max<std::uint64_t>(extent.offset, offsetBytes);
+            const std::uint64_t to =
+                std::min<std::uint64_t>(extent.offset + extent.length, offsetBytes + bytes.size());
+            if (from < to)
+                std::memset(bytes.data() + (from - offsetBytes), 0, to - from);
+        }
     }
 
     static void overlay(Bytes& image, const Write& write)
@@ -418,7 +428,9 @@ private:
             std::uint64_t different = 0;
             const auto done = reader.reconstruct(
                 number, false, [&](std::uint64_t offsetBytes, ByteView bytes) -> Result<void> {
-                    if (std::memcmp(image.data() + offsetBytes, bytes.data(), bytes.size()) != 0)
+                    Bytes piece(bytes.begin(), bytes.end());
+                    hideStore(offsetBytes, piece);
+                    if (std::memcmp(image.data() + offsetBytes, piece.data(), piece.size()) != 0)
                         different += bytes.size();
                     return {};
                 });
@@ -436,7 +448,7 @@ private:
     Disk m_state; // what a cut left
     std::uint64_t m_snapshotsKept;
     std::vector<std::size_t> m_pending;
-    std::vector<Extent> m_extents;
+    std::vector<store_extent> m_extents;
     std::vector<std::uint64_t> m_superOffsets;
     std::pair<std::uint64_t, std::uint64_t> m_journal; // first store block, number
     std::map<std::uint64_t, Epoch> m_epochs;

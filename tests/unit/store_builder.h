@@ -55,7 +55,7 @@ public:
     /// 16 MiB of store in three extents out of order; small rings, so that they wrap.
     explicit StoreBuilder(std::uint64_t bytes = (64 << 20) + 5 * 512)
         : volumeBytes(bytes),
-          disk(bytes, 0), extents{{32 << 20, 6 << 20}, {1 << 20, 4 << 20}, {48 << 20, 6 << 20}}
+          disk(bytes, 0), extents{{32 << 20, 6 << 20, 0}, {1 << 20, 4 << 20, 0}, {48 << 20, 6 << 20, 0}}
     {
         // Most of it stays zero, which save() leaves out.
         for (std::size_t i = 0; i < disk.size(); i += i == (12 << 20) - 1 ? 51 << 20 : 1)
@@ -105,7 +105,25 @@ public:
         Bytes copy(DORMOUSE_SUPER_BYTES);
         super_pack(&super, extents.data(), copy.data());
         writeStore(0, copy);
-        writeStore(4096 - DORMOUSE_SUPER_BLOCKS, copy);
+        writeStore(super.undo_start + super.undo_blocks, copy);
+    }
+
+    /// More room from here on, durably.
+    void grow(std::uint64_t offsetBytes, std::uint64_t lengthBytes)
+    {
+        const store_extent more{offsetBytes, lengthBytes, epochs.back().number};
+        extents.resize(DORMOUSE_SUPER_MAX_EXTENTS);
+        if (super_grow(&super, extents.data(), undoHead, &more, 1) != 0)
+            qFatal("the store cannot grow");
+        extents.resize(super.nr_extents);
+        ++super.generation;
+        writeSuper();
+    }
+
+    /// Where in the ring a position lies.
+    [[nodiscard]] std::uint64_t inRing(std::uint64_t position) const
+    {
+        return (position + super.undo_base) % super.undo_blocks;
     }
 
     /// Returns the ring block at which the record stands.
@@ -264,7 +282,7 @@ public:
     [[nodiscard]] bool undoFits(std::size_t units) const
     {
         const std::uint64_t ring = super.undo_blocks, blocks = 1 + units * 4;
-        const std::uint64_t room = ring - undoHead % ring;
+        const std::uint64_t room = ring - inRing(undoHead);
         return undoHead + (room < blocks ? room : 0) + blocks - undoTail <= ring;
     }
 
@@ -272,8 +290,8 @@ public:
     std::uint64_t undo(const std::vector<u32>& units)
     {
         const std::uint64_t ring = super.undo_blocks, blocks = 1 + units.size() * 4;
-        if (undoHead % ring + blocks > ring)
-            undoHead += ring - undoHead % ring;
+        if (inRing(undoHead) + blocks > ring)
+            undoHead += ring - inRing(undoHead);
         Bytes bytes(blocks * blockBytes, 0);
         ByteWriter numbers;
         numbers.u32(u32(units.size()));
@@ -299,7 +317,7 @@ public:
         record_pack(&record, bytes.data());
         undoPrevCrc = record.header_crc;
         const std::uint64_t at = undoHead;
-        writeStore(super.undo_start + at % ring, bytes);
+        writeStore(super.undo_start + inRing(at), bytes);
         undoHead += blocks;
         return at;
     }

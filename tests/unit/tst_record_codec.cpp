@@ -5,7 +5,9 @@
 #include <QTest>
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <set>
 #include <vector>
 
 namespace {
@@ -25,7 +27,18 @@ QByteArray golden(const char* name)
 
 Extents sampleExtents()
 {
-    return {{1 << 20, 4 << 20}, {512 << 20, 8 << 20}, {64 << 20, 4 << 20}};
+    return {{1 << 20, 4 << 20, 0}, {512 << 20, 8 << 20, 5}, {64 << 20, 4 << 20, 0}};
+}
+
+/// Where a block of the store lies on the volume.
+u64 placeOf(const Extents& extents, u64 storeBlock)
+{
+    for (const store_extent& extent : extents) {
+        if (storeBlock < extent.length / block)
+            return extent.offset + storeBlock * block;
+        storeBlock -= extent.length / block;
+    }
+    qFatal("beyond the store");
 }
 
 store_super sampleSuper(const Extents& extents)
@@ -48,6 +61,7 @@ store_super sampleSuper(const Extents& extents)
     super.checkpoint_block = 17;
     super.checkpoint_prev_crc = 0xdeadbeef;
     super.checkpoint_sequence = 99;
+    super.undo_base = 7;
     return super;
 }
 
@@ -128,17 +142,123 @@ private slots:
         QCOMPARE(read.checkpoint_block, super.checkpoint_block);
         QCOMPARE(read.checkpoint_prev_crc, super.checkpoint_prev_crc);
         QCOMPARE(read.checkpoint_sequence, super.checkpoint_sequence);
+        QCOMPARE(read.undo_base, super.undo_base);
         for (std::size_t i = 0; i < extents.size(); ++i) {
             QCOMPARE(readExtents[i].offset, extents[i].offset);
             QCOMPARE(readExtents[i].length, extents[i].length);
+            QCOMPARE(readExtents[i].since, extents[i].since);
         }
+    }
+
+    /// The ring is filled, emptied and grown at random; whatever lives in it stays where
+    /// it was, and every block of the new room can be used at once.
+    void aStoreThatGrowsMovesNothing_data()
+    {
+        QTest::addColumn<uint>("seed");
+        for (uint seed = 1; seed <= 40; ++seed)
+            QTest::addRow("seed %u", seed) << seed;
+    }
+    void aStoreThatGrowsMovesNothing()
+    {
+        QFETCH(uint, seed);
+        std::mt19937 random(seed);
+        Extents extents = sampleExtents();
+        store_super super = sampleSuper(extents);
+        super.undo_base = random() % super.undo_blocks;
+        extents.resize(DORMOUSE_SUPER_MAX_EXTENTS);
+        std::map<u64, u64> live; // position -> place
+        u64 head = random(), freeBytes = 100 << 20;
+        const u64 last = placeOf(extents, u64(super.undo_start) + super.undo_blocks);
+        for (int step = 0; step < 400; ++step) {
+            const auto dice = random() % 10;
+            if (dice < 5) { // a record, whole in the ring
+                const u32 blocks = 1 + random() % 257;
+                u64 at = head;
+                if (super_undo_block(&super, at) + blocks > super.undo_blocks)
+                    at = super_undo_lap(&super, at);
+                const u64 tail = live.empty() ? head : live.begin()->first;
+                if (at + blocks - tail > super.undo_blocks)
+                    continue;
+                for (u64 i = 0; i < blocks; ++i)
+                    live[at + i] =
+                        placeOf(extents, super.undo_start + super_undo_block(&super, at + i));
+                head = at + blocks;
+            } else if (dice < 9) { // the oldest go
+                for (auto nr = random() % 300; nr > 0 && !live.empty(); --nr)
+                    live.erase(live.begin());
+            } else {
+                Extents more;
+                u64 blocks = 0;
+                for (auto nr = 1 + random() % 3; nr > 0; --nr) {
+                    const u64 length = (1 + random() % 300) * block;
+                    more.push_back({freeBytes, length, 9});
+                    freeBytes += length + (random() % 2) * block;
+                    blocks += length / block;
+                }
+                const u32 before = super.undo_blocks;
+                QCOMPARE(super_grow(&super, extents.data(), head, more.data(), u32(more.size())), 0);
+                QCOMPARE(super.undo_blocks, before + blocks);
+                for (const auto& [position, place] : live)
+                    QCOMPARE(placeOf(extents, super.undo_start +
+                                                  super_undo_block(&super, position)),
+                             place);
+                // The next record begins in the new ground, and no lap is cut short.
+                QCOMPARE(placeOf(extents, super.undo_start + super_undo_block(&super, head)),
+                         more[0].offset);
+                QCOMPARE(super_undo_block(&super, super_undo_lap(&super, head)), 0u);
+                // The journal and both superblocks stay.
+                for (u64 b = 0; b < super.undo_start; b += 16)
+                    QCOMPARE(placeOf(extents, b), placeOf(sampleExtents(), b));
+                QCOMPARE(placeOf(extents, u64(super.undo_start) + super.undo_blocks), last);
+                const Bytes copy = pack(super, extents);
+                QCOMPARE(unpack(copy), 0);
+            }
+            // No place serves two positions.
+            std::set<u64> places;
+            for (const auto& [position, place] : live)
+                QVERIFY(places.insert(place).second);
+        }
+        QVERIFY(super.undo_blocks > 3807);
+    }
+
+    void whatAStoreCannotGrowByIsRefused()
+    {
+        Extents extents = sampleExtents();
+        const store_super super = sampleSuper(extents);
+        extents.resize(DORMOUSE_SUPER_MAX_EXTENTS);
+        const auto grown = [&](const Extents& more) {
+            Extents table = extents;
+            store_super copy = super;
+            const int result =
+                super_grow(&copy, table.data(), 100, more.data(), u32(more.size()));
+            if (result != 0 && (copy.undo_blocks != super.undo_blocks ||
+                                copy.nr_extents != super.nr_extents))
+                qFatal("a refusal changed something");
+            return result;
+        };
+        QCOMPARE(grown({{100 << 20, block, 0}}), 0);
+        QCOMPARE(grown({}), -EINVAL);
+        QCOMPARE(grown({{100 << 20, 0, 0}}), -EINVAL);
+        QCOMPARE(grown({{(100 << 20) + 512, block, 0}}), -EINVAL);
+        QCOMPARE(grown({{100 << 20, block + 512, 0}}), -EINVAL);
+        QCOMPARE(grown({{volumeBytes, block, 0}}), -EINVAL);
+        QCOMPARE(grown({{100 << 20, ~0ull - block + 1, 0}}), -EINVAL);
+        QCOMPARE(grown({{~0ull - block + 1, block, 0}}), -EINVAL);
+        QCOMPARE(grown({{(5 << 20) - block, block, 0}}), -EINVAL); // the store's last block there
+        QCOMPARE(grown({{100 << 20, 2 * block, 0}, {(100 << 20) + block, block, 0}}), -EINVAL);
+        Extents many;
+        for (u64 i = 0; i < DORMOUSE_SUPER_MAX_EXTENTS - 4; ++i)
+            many.push_back({(100 << 20) + i * 2 * block, block, 0});
+        QCOMPARE(grown(many), 0); // with the one that is cut, they are as many as fit
+        many.push_back({900 << 20, block, 0});
+        QCOMPARE(grown(many), -ENOSPC);
     }
 
     void theLargestExtentTableFits()
     {
         Extents extents;
         for (u64 i = 0; i < DORMOUSE_SUPER_MAX_EXTENTS; ++i)
-            extents.push_back({i * 8 * block, 4 * block});
+            extents.push_back({i * 8 * block, 4 * block, i});
         QCOMPARE(unpack(pack(sampleSuper(extents), extents)), 0);
     }
 
@@ -156,10 +276,10 @@ private slots:
         // The head of the first block and of the extent table; the rest is zeros.
         QCOMPARE(QByteArray(reinterpret_cast<const char*>(copy.data()), 128).toHex(),
                  expected.left(128).toHex());
-        QCOMPARE(QByteArray(reinterpret_cast<const char*>(copy.data() + block), 64).toHex(),
-                 expected.mid(128, 64).toHex());
+        QCOMPARE(QByteArray(reinterpret_cast<const char*>(copy.data() + block), 72).toHex(),
+                 expected.mid(128, 72).toHex());
         QVERIFY(std::all_of(copy.begin() + 128, copy.begin() + block, [](u8 b) { return b == 0; }));
-        QVERIFY(std::all_of(copy.begin() + block + 64, copy.end(), [](u8 b) { return b == 0; }));
+        QVERIFY(std::all_of(copy.begin() + block + 72, copy.end(), [](u8 b) { return b == 0; }));
     }
 
     void everyFlippedBitOfASuperblockIsFound()
@@ -168,7 +288,7 @@ private slots:
         Bytes copy = pack(sampleSuper(extents), extents);
         // Every bit that means something, and some of the padding.
         for (std::size_t bit = 0; bit < copy.size() * 8; bit += bit < 256 * 8          ? 1
-                                                                : bit / 8 % block < 64 ? 1
+                                                                : bit / 8 % block < 72 ? 1
                                                                                        : 509) {
             copy[bit / 8] ^= u8(1 << bit % 8);
             QVERIFY(unpack(copy) < 0);
@@ -216,7 +336,7 @@ private slots:
             QTest::newRow(name) << qulonglong(at) << qulonglong(value) << bytes;
         };
         const auto super = [](std::size_t at) { return at; };
-        const auto extent = [](u64 i, std::size_t at) { return block + i * 16 + at; };
+        const auto extent = [](u64 i, std::size_t at) { return block + i * 24 + at; };
         row("no extents", super(offsetof(dormouse_disk_super, nr_extents)), 0, 4);
         row("too many extents", super(offsetof(dormouse_disk_super, nr_extents)), 513, 4);
         row("as many as fit a number", super(offsetof(dormouse_disk_super, nr_extents)), ~0u, 4);
@@ -226,6 +346,7 @@ private slots:
         row("no journal", super(offsetof(dormouse_disk_super, journal_blocks)), 0, 4);
         row("no undo ring", super(offsetof(dormouse_disk_super, undo_blocks)), 0, 4);
         row("undo ring elsewhere", super(offsetof(dormouse_disk_super, undo_start)), 7, 4);
+        row("undo ring begins outside", super(offsetof(dormouse_disk_super, undo_base)), ~0u, 4);
         row("undo ring too long", super(offsetof(dormouse_disk_super, undo_blocks)), ~0u, 4);
         row("checkpoint outside", super(offsetof(dormouse_disk_super, checkpoint_block)), ~0u, 4);
         row("extent unaligned", extent(0, 0), (1 << 20) + 512, 8);
@@ -248,7 +369,7 @@ private slots:
 
     void anExtentTooShortForASuperblockIsRefused()
     {
-        const Extents extents{{0, 2 * block}, {1 << 20, 16 << 20}};
+        const Extents extents{{0, 2 * block, 0}, {1 << 20, 16 << 20, 0}};
         QCOMPARE(unpack(pack(sampleSuper(extents), extents)), -EUCLEAN);
     }
 

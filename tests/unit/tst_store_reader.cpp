@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -38,7 +39,7 @@ class TestStoreReader : public QObject
             return tl::make_unexpected(source.error());
         // Said where, for speed; finding it by searching has its own test.
         return StoreReader::open(std::move(*source),
-                                 {store.place(0), store.place(4096 - DORMOUSE_SUPER_BLOCKS)});
+                                 {store.place(0), store.place(store.super.undo_start + store.super.undo_blocks)});
     }
 
     StoreReader read(const StoreBuilder& store)
@@ -341,6 +342,68 @@ private slots:
             QVERIFY2(image, image ? "" : image.error().message.c_str());
             QVERIFY(*image == reference);
         }
+    }
+
+    /// It grew while its ring was wrapped round and a snapshot lived, in which some of
+    /// the new ground was in use (and is copied), the rest free.
+    void aGrownStoreIsReadLikeAnyOther()
+    {
+        constexpr std::uint64_t ground = 56 << 20, groundBytes = 1 << 20;
+        constexpr u32 groundUnit = ground / DORMOUSE_UNIT_BYTES;
+        StoreBuilder store;
+        u32 nextUnit = 400;
+        const auto overwrite = [&](u32 units) {
+            std::vector<u32> batch(units);
+            std::iota(batch.begin(), batch.end(), nextUnit);
+            nextUnit += units;
+            QVERIFY(store.undoFits(units));
+            store.undo(batch);
+            for (const u32 unit : batch)
+                store.disk[std::uint64_t(unit) * DORMOUSE_UNIT_BYTES + 9] ^= 0x5a;
+        };
+        for (int i = 0; i < 3; ++i) {
+            const std::uint64_t gone = store.beginEpoch(true);
+            overwrite(250);
+            store.dropSnapshot(gone);
+        }
+        std::fill_n(store.disk.begin() + ground, DORMOUSE_UNIT_BYTES, std::uint8_t(0xab));
+        std::fill_n(store.disk.begin() + ground + (512 << 10), 4096, std::uint8_t(0xee)); // free
+        store.mark(ground, DORMOUSE_UNIT_BYTES);
+        const std::uint64_t before = store.epochs.back().number;
+        const std::uint64_t epoch = store.beginEpoch(true);
+        Bytes reference = store.image();
+        std::fill_n(reference.begin() + ground + (512 << 10), 4096, std::uint8_t(0));
+        overwrite(200);
+        overwrite(100);
+        store.undo({groundUnit});
+        QVERIFY(store.undoHead > store.super.undo_blocks &&
+                store.undoTail < store.super.undo_blocks);
+        const std::uint64_t room = store.undoTail + store.super.undo_blocks - store.undoHead;
+        store.mark(ground, groundBytes);
+        store.grow(ground, groundBytes);
+        QCOMPARE(store.undoTail + store.super.undo_blocks - store.undoHead,
+                 room + groundBytes / DORMOUSE_STORE_BLOCK);
+        overwrite(240);
+        const std::uint64_t later = store.beginEpoch(true);
+        store.checkpoint();
+        const Bytes laterReference = store.image();
+
+        const StoreReader reader = read(store);
+        QCOMPARE(findings(reader), QString());
+        for (const auto& [number, expected] : {std::pair(epoch, reference), {later, laterReference}}) {
+            const auto image = imageOf(reader, number);
+            QVERIFY2(image, image ? "" : image.error().message.c_str());
+            QVERIFY(*image == expected);
+        }
+        // The map before has what was a file's then; the one after leaves the store out.
+        const auto isIn = [&](std::uint64_t number) {
+            const auto changed = reader.changes(number);
+            return changed && std::any_of(changed->begin(), changed->end(), [](const Extent& one) {
+                       return one.offsetBytes <= ground && ground < one.endBytes();
+                   });
+        };
+        QVERIFY(isIn(before));
+        QVERIFY(!isIn(epoch));
     }
 
     void undoBehindTheLastStateCounts()

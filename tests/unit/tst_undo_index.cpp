@@ -96,6 +96,33 @@ private slots:
         QCOMPARE(index.find(9, 1), std::optional<u64>(9));
     }
 
+    void aLargerCopyAnswersTheSame()
+    {
+        std::mt19937 random(8);
+        Index small(100);
+        std::deque<Copy> model;
+        u64 at = 0xffffff00;
+        for (int i = 0; i < 250; ++i) { // round its ring more than twice
+            if (model.size() == 100) {
+                model.erase(model.begin(), model.begin() + 30);
+                QVERIFY(!undo_index_drop_before(&small.index, model.front().block, 100));
+            }
+            const Copy copy{u32(random() % 40), 0xfffffff0 + u64(i) / 9, at};
+            QCOMPARE(undo_index_add(&small.index, copy.unit, copy.epoch, copy.block), 0);
+            model.push_back(copy);
+            at += 4;
+        }
+        Index large(1000);
+        undo_index_copy(&large.index, &small.index);
+        for (u64 epoch = 0xfffffff0; epoch < 0xfffffff0 + 30; ++epoch)
+            for (u32 unit = 0; unit < 41; ++unit)
+                QCOMPARE(large.find(unit, epoch), firstCopy(model, unit, epoch));
+        QVERIFY(!undo_index_drop_before(&large.index, model[5].block, 100));
+        model.erase(model.begin(), model.begin() + 5);
+        QCOMPARE(large.index.used, u32(model.size()));
+        QCOMPARE(large.find(model[0].unit, 0), firstCopy(model, model[0].unit, 0));
+    }
+
     void randomRingsAgreeWithAList_data()
     {
         QTest::addColumn<uint>("capacity");

@@ -3,6 +3,8 @@
 """The module's control interface for scenarios, written from the header alone.
 
 kmod.py create DEVICE MOUNTPOINT MIB FS      store file, attach; prints the handle
+kmod.py grow [--epoch N] HANDLE MOUNTPOINT MIB
+                                             gives that store so much more; prints its bytes
 kmod.py create-raw DEVICE OFFSET_MIB MIB     a store that no file system knows of
 kmod.py recover DEVICE ID OFFSET [OFFSET_B]  attach; prints handle and state, or fails
 kmod.py status|seal|detach|forget HANDLE
@@ -33,9 +35,11 @@ FS = {"other": 0, "ext4": 1, "xfs": 2}
 CREATE, FORGET, DURABLE = 1, 1, 1
 ACKED = 2
 BLOCK = 4096
+LAST, UNWRITTEN, MERGED = 0x1, 0x800, 0x1000  # of FIEMAP
 PIECE = 1 << 20  # that images are compared in
 STATS = 25
 CONTROL = "/dev/dormouse-control"
+STORE = ".dormouse-store"
 # Of each call: its number, its layout, and what its fields are for (after the size).
 STRUCTS = {
     "info": (1, "=IIIIII2Q", "n:I n:I n:I n:I n:I zero:Q zero:Q"),
@@ -53,6 +57,7 @@ STRUCTS = {
     "changes": (11, "=IIQQQIIQ", "handle:I n:Q n:Q pointer:Q n:I n:I n:Q"),
     "ack": (12, "=IIQ", "handle:I n:Q"),
     "seal": (13, "=II", "handle:I"),
+    "grow": (14, "=IIQQII32sQ96s", "handle:I n:Q pointer:Q n:I zero:I n:32s n:Q n:96s"),
 }
 EPOCH = struct.Struct("=QQ16s16s16sQQQII")
 
@@ -98,19 +103,21 @@ def status(handle):
     return result
 
 
-def fiemap(fd, size):
-    """[(physical, length)] of a file, in file order."""
+def fiemap(fd, start, size):
+    """[(physical, length)] of a part of a file, in file order."""
     header = struct.Struct("=QQIIII")
     extent = struct.Struct("=QQQQQIIII")
     room = 512
-    data = bytearray(header.pack(0, size, 1, 0, room, 0)) + bytearray(extent.size * room)
+    data = bytearray(header.pack(start, size, 1, 0, room, 0)) + bytearray(extent.size * room)
     fcntl.ioctl(fd, 0xC020660B, data)
     count = header.unpack_from(data)[3]
     found = []
     for i in range(count):
-        _, physical, length, _, _, flags, *_ = extent.unpack_from(data, header.size + i * extent.size)
-        if flags & ~0x1 & ~0x1000:
+        logical, physical, length, _, _, flags, *_ = extent.unpack_from(data, header.size + i * extent.size)
+        if flags & ~(LAST | MERGED | UNWRITTEN):
             raise Failed(f"extent with flags {flags:#x}")
+        cut = max(start - logical, 0)
+        physical, length = physical + cut, min(length - cut, start + size - logical - cut)
         if found and found[-1][0] + found[-1][1] == physical:
             found[-1] = (found[-1][0], found[-1][1] + length)
         else:
@@ -119,26 +126,49 @@ def fiemap(fd, size):
 
 
 def create(device, mountpoint, mib, fs):
-    path = os.path.join(mountpoint, ".dormouse-store")
+    path = os.path.join(mountpoint, STORE)
     size = mib << 20
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.posix_fallocate(fd, 0, size)
     for at in range(0, size, 1 << 20):
         os.pwrite(fd, bytes(min(1 << 20, size - at)), at)
     os.fsync(fd)
-    extents = fiemap(fd, size)
+    extents = fiemap(fd, 0, size)
     nonce, volume = os.urandom(32), os.urandom(16)
-    at = 0
+    prove_pieces(fd, 0, extents, nonce, volume)
+    if fiemap(fd, 0, size) != extents:
+        raise Failed("the store file moved")
+    settle(fd, mountpoint)
+    return attach(device, fs, volume, nonce, extents)
+
+
+def prove_pieces(fd, at, extents, nonce, volume):
     for index, (_, length) in enumerate(extents):
         os.pwrite(fd, b"DORMPRUF" + nonce + volume + struct.pack("<II", index, 0), at)
         at += length
     os.fsync(fd)
-    if fiemap(fd, size) != extents:
-        raise Failed("the store file moved")
+
+
+def settle(fd, mountpoint):
     os.close(fd)
     subprocess.run(["fsfreeze", "-f", mountpoint], check=True)
     subprocess.run(["fsfreeze", "-u", mountpoint], check=True)
-    return attach(device, fs, volume, nonce, extents)
+
+
+def grow(handle, mountpoint, mib, epoch=None):
+    """By the file's next blocks, which must have been free in every live snapshot."""
+    s = status(handle)
+    fd = os.open(os.path.join(mountpoint, STORE), os.O_RDWR)
+    old = os.fstat(fd).st_size
+    os.posix_fallocate(fd, old, mib << 20)
+    os.fsync(fd)
+    extents = fiemap(fd, old, mib << 20)
+    nonce = os.urandom(32)
+    prove_pieces(fd, old, extents, nonce, bytes.fromhex(s["volume_id"]))
+    settle(fd, mountpoint)
+    table = bytearray(struct.pack(f"={2 * len(extents)}Q", *[n for e in extents for n in e]))
+    return call("grow", handle, s["epoch"] if epoch is None else epoch, pointer(table), len(extents), 0, nonce, 0,
+                bytes(96))[7]
 
 
 def create_raw(device, offset, mib):
@@ -210,7 +240,7 @@ def store_extents(handle):
         disk.seek(s["superblock"])
         copy = disk.read(4 * BLOCK)
     count = struct.unpack_from("<I", copy, 80)[0]
-    return [struct.unpack_from("<QQ", copy, BLOCK + i * 16) for i in range(count)]
+    return [struct.unpack_from("<QQ", copy, BLOCK + i * 24) for i in range(count)]
 
 
 def without(data, at, extents):
@@ -271,6 +301,11 @@ def main(verb, *args):
     if verb == "create":
         v = create(args[0], args[1], int(args[2]), args[3])
         print(v[11])
+    elif verb == "grow":
+        args = list(args)
+        epoch = int(args.pop(args.index("--epoch") + 1)) if "--epoch" in args else None
+        handle, mountpoint, mib = [a for a in args if a != "--epoch"]
+        print(grow(int(handle), mountpoint, int(mib), epoch))
     elif verb == "create-raw":
         print(create_raw(args[0], int(args[1]), int(args[2]))[11])
     elif verb == "recover":

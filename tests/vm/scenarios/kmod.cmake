@@ -16,10 +16,12 @@ function(add_kernel_test name)
 endfunction()
 
 foreach(fs ext4 xfs)
-    add_kernel_test(kmod.oracle.${fs} SCRIPT scenarios/kmod_oracle.sh DISKS volume=320M MEMORY 4G
+    add_kernel_test(kmod.oracle.${fs} SCRIPT scenarios/kmod_oracle.sh DISKS volume=384M MEMORY 4G
         TIMEOUT 400 ARGS ${fs})
     add_kernel_test(kmod.dormant.${fs} SCRIPT scenarios/kmod_dormant.sh DISKS volume=384M MEMORY 3G
         TIMEOUT 300 ARGS ${fs})
+    add_kernel_test(kmod.grow.${fs} SCRIPT scenarios/kmod_grow.sh DISKS volume=384M MEMORY 3G
+        TIMEOUT 300 EXPECT_KERNEL_LOG "store was overwritten" ARGS ${fs})
     foreach(stack partition lvm luks)
         add_kernel_test(kmod.seed.${fs}.${stack} SCRIPT scenarios/kmod_seed.sh DISKS disk=360M MEMORY 3G
             TIMEOUT 300 ARGS ${fs} ${stack})

@@ -17,7 +17,7 @@ mkdir /v/tree
 cp -r /usr/share/doc/[a-b]* /v/tree/ 2>/dev/null
 dd if=/dev/urandom of=/v/big bs=1M count=24 status=none
 sync
-handle=$(kmod create "$volume" /v 112 "$fs") || die "create"
+handle=$(kmod create "$volume" /v 160 "$fs") || die "create"
 prove "the volume is active" [ "$(kmod status "$handle" | grep -c '^state active')" = 1 ]
 
 # A quiet volume: read-only, so that freezing writes nothing, and copied by hand.

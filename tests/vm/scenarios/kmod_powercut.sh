@@ -4,7 +4,7 @@
 # kmod_powercut.sh FS ROUNDS KEPT: what is done to the disk whose writes
 # kmod_powercut.py records: writers of several kinds, durable and transient snapshots
 # (an epoch that three divides begins with a transient one), drops of those KEPT epochs
-# old, seals, unmounting with tools at work, and the module unloaded and loaded in
+# old, a store that grows, seals, unmounting with tools at work, and the module unloaded and loaded in
 # between. With KEPT 0 a durable snapshot is the only one and is dropped while writes
 # are on their way. No change map is ever fetched. cut_replayer.cpp relies on all this.
 . "$VM_GUEST/lib.sh"
@@ -63,6 +63,7 @@ for ((round = 1; round <= rounds; round++)); do
         files
         [ $((round % 3)) != 0 ] || fstrim /v
         [ $((round % 4)) != 1 ] || kmod seal "$handle"
+        [ $((round % 2)) != 0 ] || [ "$round" -gt 6 ] || kmod grow "$handle" /v 3 >/dev/null || die "grow"
         take
     fi
     files
