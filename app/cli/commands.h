@@ -28,6 +28,7 @@ int runActivity(Session& session, const QStringList& arguments);
 int runDoctor(Session& session, const QStringList& arguments);
 // commands_volume.cpp
 int runProtect(Session& session, const QStringList& arguments);
+int runGrow(Session& session, const QStringList& arguments);
 int runForget(Session& session, const QStringList& arguments);
 int runSnapshot(Session& session, const QStringList& arguments);
 int runMap(Session& session, const QStringList& arguments);

@@ -31,6 +31,21 @@ int runProtect(Session& session, const QStringList& arguments)
     return session.follow(job);
 }
 
+int runGrow(Session& session, const QStringList& arguments)
+{
+    QCommandLineParser parser;
+    parser.addOption({QStringLiteral("by"), Session::tr("how much more"), QStringLiteral("SIZE")});
+    parse(parser, arguments, 1, 1);
+    const QString byText = parser.value(QStringLiteral("by"));
+    const quint64 bytes = byText.isEmpty() ? 0 : parseSize(byText);
+    session.connectToHelper();
+    const bus::VolumeInfo volume =
+        session.findProtectedVolume(parser.positionalArguments().first());
+    const auto job = session.await<QString>(
+        [&](auto then) { session.client().growStore(volume.id, bytes, &session, then); });
+    return session.follow(job);
+}
+
 int runForget(Session& session, const QStringList& arguments)
 {
     QCommandLineParser parser;

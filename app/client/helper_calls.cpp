@@ -335,6 +335,14 @@ void HelperClient::dropSnapshot(const QString& volumeId, quint64 epoch, QObject*
                 std::move(then), succeeded);
 }
 
+void HelperClient::growStore(const QString& volumeId, quint64 bytes, QObject* context,
+                             Then<QString> then)
+{
+    if (!refuseUnbound(context, then))
+        deliver(proxy<VolumeProxy>(objectPath("volume", volumeId))->GrowStore(bytes), context,
+                std::move(then), jobPath);
+}
+
 void HelperClient::forgetVolume(const QString& volumeId, QObject* context, Then<bool> then)
 {
     if (!refuseUnbound(context, then))

@@ -139,6 +139,7 @@ public:
     void takeSnapshot(const QStringList& volumeIds, bool durable, QObject* context,
                       Then<QStringList> then);
     void dropSnapshot(const QString& volumeId, quint64 epoch, QObject* context, Then<bool> then);
+    void growStore(const QString& volumeId, quint64 bytes, QObject* context, Then<QString> then);
     void forgetVolume(const QString& volumeId, QObject* context, Then<bool> then);
 
     // The passphrase goes through a pipe; the caller wipes its own copy.

@@ -110,6 +110,8 @@ QString jobName(bus::JobKind kind)
         return Words::tr("Snapshot");
     case bus::JobKind::Import:
         return Words::tr("Import");
+    case bus::JobKind::GrowStore:
+        return Words::tr("More room for a store");
     }
     return Words::tr("Job");
 }
@@ -302,7 +304,9 @@ const char* of(bus::Outcome outcome)
 
 const char* of(bus::JobKind kind)
 {
-    return pick({"unknown", "protect", "backup", "restore", "verify", "snapshot", "import"}, kind);
+    return pick({"unknown", "protect", "backup", "restore", "verify", "snapshot", "import",
+                 "grow-store"},
+                kind);
 }
 
 const char* of(bus::JobPhase phase)

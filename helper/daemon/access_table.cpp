@@ -24,6 +24,7 @@ constexpr AccessRow kTable[] = {
     {bus::kManagerInterface, "RestoreFiles", Access::Restore},
     {bus::kManagerInterface, "ListActivity", Access::Look},
     {bus::kManagerInterface, "GetChangeMapSummary", Access::Look},
+    {bus::kVolumeInterface, "GrowStore", Access::Change},
     {bus::kVolumeInterface, "Forget", Access::Delete},
     {bus::kVolumeInterface, "DropSnapshot", Access::Delete},
     {bus::kPlanInterface, "RunNow", Access::Change},

@@ -283,6 +283,10 @@ void Daemon::kernelEvents()
         case DORMOUSE_EVENT_SNAPSHOT_DROPPED:
             m_manager->announce("RestorePointsChanged", {volumeId});
             break;
+        case DORMOUSE_EVENT_STORE_LOW:
+            // Busy: it is growing already.
+            (void)startJob(m_factory.growStore(event.volumeId.hex(), 0));
+            break;
         case DORMOUSE_EVENT_FAILED:
             logError("volume " + event.volumeId.hex() + " failed: " + event.reason);
             break;

@@ -4,6 +4,7 @@
 #include "helper/base/log.h"
 #include "helper/daemon/convert.h"
 #include "helper/engine/backup_job.h"
+#include "helper/engine/grow_store_job.h"
 #include "helper/engine/module_snapshots.h"
 #include "helper/engine/repository_jobs.h"
 #include "helper/engine/restore_files_job.h"
@@ -136,6 +137,28 @@ JobSpec JobFactory::protect(std::string fsUuid, std::uint64_t storeBytes)
         result.resultId = row->volumeId;
         result.sentence =
             tr("The volume is protected: every change is recorded from now on.").toStdString();
+        return result;
+    });
+    return spec;
+}
+
+JobSpec JobFactory::growStore(const std::string& volumeId, std::uint64_t bytes)
+{
+    JobSpec spec;
+    spec.kind = bus::JobKind::GrowStore;
+    spec.volumeIds = {QString::fromStdString(volumeId)};
+    // Not the volume's: a backup of it may be what needs the room.
+    spec.claims = {QStringLiteral("store:") + QString::fromStdString(volumeId)};
+    record(spec, [this, volumeId, bytes](JobContext& job, std::int64_t) {
+        job.setSentence(tr("Making more room for the store.").toStdString());
+        const auto session = m_service.engine();
+        GrowStoreJob work(session->context, {volumeId, bytes});
+        const auto grown = work.run(controlOf(job));
+        if (!grown)
+            return failedJob(grown.error());
+        JobResult result;
+        result.sentence =
+            tr("The store has %1 more room for local snapshots.").arg(sized(*grown)).toStdString();
         return result;
     });
     return spec;

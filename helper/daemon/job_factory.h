@@ -25,6 +25,8 @@ public:
     void setStopping() { m_isStopping = true; }
 
     [[nodiscard]] JobSpec protect(std::string fsUuid, std::uint64_t storeBytes);
+    /// bytes: how much more; 0 = choose.
+    [[nodiscard]] JobSpec growStore(const std::string& volumeId, std::uint64_t bytes);
     /// slotMs: the scheduled time; nullopt = asked for by hand.
     [[nodiscard]] JobSpec backup(const PlanRow& plan, std::optional<std::int64_t> slotMs);
     [[nodiscard]] JobSpec verify(const RepositoryRow& repository);

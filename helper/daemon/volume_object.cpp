@@ -21,6 +21,21 @@ void VolumeObject::update(bus::VolumeInfo info)
     publish();
 }
 
+QDBusObjectPath VolumeObject::GrowStore(qulonglong bytes)
+{
+    m_daemon.gate().serve(
+        context(),
+        [&daemon = m_daemon, info = m_info, bytes](const Caller&) -> BusResult<CallAnswer> {
+            if (bytes > info.sizeBytes / 2 || info.storeBytes + bytes > info.sizeBytes / 2)
+                return busFail("InvalidArgument",
+                               tr("The store may take at most half of the volume."));
+            return CallAnswer([&daemon, id = info.id, bytes] {
+                return daemon.startJob(daemon.factory().growStore(id.toStdString(), bytes));
+            });
+        });
+    return {};
+}
+
 void VolumeObject::Forget()
 {
     m_daemon.gate().serve(

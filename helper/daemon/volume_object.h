@@ -41,6 +41,7 @@ public:
     void update(bus::VolumeInfo info);
 
 public slots:
+    QDBusObjectPath GrowStore(qulonglong bytes);
     void Forget();
     void DropSnapshot(qulonglong epoch);
 

@@ -131,6 +131,7 @@ enum class JobKind : quint32 {
     Verify = 4,
     Snapshot = 5,
     Import = 6,
+    GrowStore = 7,
 };
 
 enum class JobState : quint32 {

@@ -325,6 +325,7 @@ Result<std::vector<EpochInfo>> Module::epochs(std::uint32_t handle) const
         info.hasSnapshot = (one.flags & DORMOUSE_EPOCH_SNAPSHOT) != 0;
         info.isDurable = (one.flags & DORMOUSE_EPOCH_DURABLE) != 0;
         info.isExposed = (one.flags & DORMOUSE_EPOCH_EXPOSED) != 0;
+        info.wasFrozen = (one.flags & DORMOUSE_EPOCH_FROZEN) != 0;
         info.hasSnapshotFailed = (one.flags & DORMOUSE_EPOCH_SNAPSHOT_FAILED) != 0;
         epochs.push_back(info);
     }
@@ -374,6 +375,23 @@ Result<void> Module::seal(std::uint32_t handle) const
     auto request = sized<dormouse_seal>();
     request.handle = handle;
     return call(m_fd, DORMOUSE_IOC_SEAL, &request, "sealing the store");
+}
+
+Result<std::uint64_t> Module::grow(const GrowRequest& grow) const
+{
+    std::vector<dormouse_extent> extents;
+    for (const Extent& extent : grow.extents)
+        extents.push_back({extent.offsetBytes, extent.lengthBytes});
+    auto request = sized<dormouse_grow>();
+    request.handle = grow.handle;
+    request.epoch = grow.openEpoch;
+    request.extents = address(extents.data());
+    request.nr_extents = static_cast<std::uint32_t>(extents.size());
+    std::copy(grow.nonce.begin(), grow.nonce.end(), request.nonce);
+    const auto done = call(m_fd, DORMOUSE_IOC_GROW, &request, "the store cannot grow");
+    if (!done)
+        return withReason(done.error(), textFrom(request.reason));
+    return request.store_bytes;
 }
 
 Result<std::vector<ModuleEvent>> Module::readEvents()

@@ -146,6 +146,16 @@ struct EpochInfo
     bool isDurable = false;
     bool isExposed = false;
     bool hasSnapshotFailed = false;
+    bool wasFrozen = false; ///< a file system was mounted, and frozen when it began
+};
+
+/// For GROW: see growStore(), which makes one.
+struct GrowRequest
+{
+    std::uint32_t handle = 0;
+    std::uint64_t openEpoch = 0; ///< when the extents were found free in every live snapshot
+    ExtentList extents;          ///< each begins with a proof record, in this order
+    std::array<std::uint8_t, DORMOUSE_NONCE_BYTES> nonce{};
 };
 
 struct ModuleEvent
@@ -198,6 +208,9 @@ public:
     [[nodiscard]] Result<ExtentList> changes(std::uint32_t handle, std::uint64_t epoch) const;
     [[nodiscard]] Result<void> acknowledge(std::uint32_t handle, std::uint64_t epoch) const;
     [[nodiscard]] Result<void> seal(std::uint32_t handle) const;
+    /// All bytes of the store afterwards. Gone: a snapshot was taken since
+    /// `openEpoch` was the open one; look again.
+    [[nodiscard]] Result<std::uint64_t> grow(const GrowRequest& request) const;
 
     /// Becomes readable when there are events. Non-blocking.
     [[nodiscard]] int eventFd() const { return m_fd.get(); }

@@ -202,6 +202,41 @@ StoreFile::~StoreFile()
         logWarning("an unfinished store is left behind: " + removed.error().message);
 }
 
+Result<std::uint64_t> StoreFile::sizeBytes() const
+{
+    struct stat info
+    {
+    };
+    if (::fstat(m_file.get(), &info) != 0)
+        return failErrno("looking at the store");
+    return static_cast<std::uint64_t>(info.st_size);
+}
+
+Result<void> StoreFile::extendTo(std::uint64_t bytes) const
+{
+    const auto now = sizeBytes();
+    if (!now)
+        return tl::unexpected(now.error());
+    if (bytes <= *now)
+        return {};
+    // Not posix_fallocate(): where that has to write, it would write over what must stay.
+    while (::fallocate(m_file.get(), 0, static_cast<off_t>(*now),
+                       static_cast<off_t>(bytes - *now)) != 0) {
+        if (errno != EINTR)
+            return failErrno("making more room for the store");
+    }
+    if (::fsync(m_file.get()) != 0)
+        return failErrno("making more room for the store");
+    return {};
+}
+
+Result<void> StoreFile::cutTo(std::uint64_t bytes) const
+{
+    if (::ftruncate(m_file.get(), static_cast<off_t>(bytes)) != 0 || ::fsync(m_file.get()) != 0)
+        return failErrno("giving room of the store back");
+    return {};
+}
+
 Result<void>
 StoreFile::fill(std::uint64_t bytes, const std::stop_token& stop,
                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) const
@@ -260,7 +295,9 @@ Result<std::vector<StorePiece>> StoreFile::pieces() const
         for (std::uint32_t i = 0; i < map->fm_mapped_extents; ++i) {
             const fiemap_extent& one = map->fm_extents[i];
             isLast = (one.fe_flags & FIEMAP_EXTENT_LAST) != 0;
-            if ((one.fe_flags & ~(FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_MERGED)) != 0)
+            // Unwritten: what the store grew by; the blocks are its own all the same.
+            if ((one.fe_flags &
+                 ~(FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_MERGED | FIEMAP_EXTENT_UNWRITTEN)) != 0)
                 return fail(Error::Code::Unsupported,
                             "the file system does not give the store blocks of its own that stay "
                             "where they are");
@@ -275,9 +312,6 @@ Result<std::vector<StorePiece>> StoreFile::pieces() const
         }
     }
     std::erase_if(pieces, [](StorePiece& piece) { return !alignToStoreBlocks(piece); });
-    if (pieces.empty() || pieces.size() > DORMOUSE_MAX_EXTENTS)
-        return fail(Error::Code::Unsupported,
-                    "free space is too scattered for a store; make more room on the volume");
     return pieces;
 }
 
@@ -305,6 +339,11 @@ Result<void> StoreFile::writeProofs(const std::vector<StorePiece>& pieces, const
 Result<void> StoreFile::makeImmutable() const
 {
     return setImmutable(m_file.get(), true);
+}
+
+Result<void> StoreFile::makeMutable() const
+{
+    return setImmutable(m_file.get(), false);
 }
 
 Result<void> StoreFile::settle() const

@@ -52,6 +52,13 @@ public:
     /// Removes the file unless keep() was called.
     ~StoreFile();
 
+    [[nodiscard]] Result<std::uint64_t> sizeBytes() const;
+
+    /// Allocates more behind its end, durably; what lies there now is left as it is.
+    [[nodiscard]] Result<void> extendTo(std::uint64_t bytes) const;
+    /// Gives back what lies behind.
+    [[nodiscard]] Result<void> cutTo(std::uint64_t bytes) const;
+
     /// Allocates and writes zeros, durably.
     [[nodiscard]] Result<void>
     fill(std::uint64_t bytes, const std::stop_token& stop,
@@ -67,6 +74,7 @@ public:
                                            const Id128& volumeId, ByteView nonce) const;
 
     [[nodiscard]] Result<void> makeImmutable() const;
+    [[nodiscard]] Result<void> makeMutable() const;
 
     /// Everything so far can no longer be replayed from the journal.
     [[nodiscard]] Result<void> settle() const;

@@ -1,62 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "helper/snapshot/store_setup.h"
 
-#include "helper/snapshot/detached_mount.h"
 #include "helper/snapshot/store_file.h"
+#include "helper/snapshot/store_volume.h"
 #include "kmod/uapi/dormouse_format.h"
 
 #include <algorithm>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/sysmacros.h>
-
 namespace dormouse {
 namespace {
-
-constexpr std::uint64_t kMiB = 1u << 20;
-/// What stays free for the user whatever store was asked for.
-constexpr std::uint64_t kReserveBytes = 32 * kMiB;
-
-Result<UniqueFd> openDevice(const ProbedVolume& volume)
-{
-    UniqueFd fd(::open(volume.devicePath.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    struct stat info
-    {
-    };
-    if (!fd || ::fstat(fd.get(), &info) != 0)
-        return failErrno("cannot open " + volume.devicePath);
-    if (!S_ISBLK(info.st_mode) || info.st_rdev != ::makedev(volume.deviceMajor, volume.deviceMinor))
-        return fail(Error::Code::Gone, volume.devicePath + " is another device now");
-    return fd;
-}
-
-Result<UniqueFd> mountVolume(const ProbedVolume& volume)
-{
-    auto mount = mountDetached(volume.devicePath, volume.fsType, MountKind::Writable);
-    if (!mount)
-        return mount;
-    struct stat info
-    {
-    };
-    if (::fstat(mount->get(), &info) != 0)
-        return failErrno("cannot look at the volume");
-    if (info.st_dev != ::makedev(volume.deviceMajor, volume.deviceMinor))
-        return fail(Error::Code::Unsupported,
-                    "the file system keeps its files on another device than its own");
-    return mount;
-}
 
 Result<std::uint64_t> chooseBytes(const StoreSetupOptions& options, const ProbedVolume& volume,
                                   int rootFd)
 {
-    struct statvfs space
-    {
-    };
-    if (::fstatvfs(rootFd, &space) != 0)
-        return failErrno("asking for free space");
-    const std::uint64_t freeBytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
+    const auto found = freeBytesOf(rootFd);
+    if (!found)
+        return found;
+    const std::uint64_t freeBytes = *found;
     std::uint64_t bytes = options.storeBytes != 0
                               ? options.storeBytes
                               : suggestedStoreBytes(volume.sizeBytes, freeBytes);
@@ -76,6 +36,9 @@ Result<CreatedStore> handOver(const Module& module, const ProbedVolume& volume,
     const auto pieces = file.pieces();
     if (!pieces)
         return tl::unexpected(pieces.error());
+    if (pieces->empty() || pieces->size() > DORMOUSE_MAX_EXTENTS)
+        return fail(Error::Code::Unsupported,
+                    "free space is too scattered for a store; make more room on the volume");
 
     CreateRequest request;
     request.deviceFd = device.get();

@@ -13,6 +13,8 @@ Result<StoreSource> StoreSource::open(const std::string& path, std::uint64_t off
     source.m_fd.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!source.m_fd)
         return failErrno(path);
+    // The module writes beneath the page cache: what was read of a device before is old.
+    (void)::posix_fadvise(source.m_fd.get(), 0, 0, POSIX_FADV_DONTNEED);
     const off_t end = lseek(source.m_fd.get(), 0, SEEK_END); // of files and block devices
     if (end < 0)
         return failErrno(path);
