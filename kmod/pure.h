@@ -13,13 +13,18 @@
 #include <linux/string.h>
 #include <linux/errno.h>
 #include <linux/crc32.h>
+#include <linux/version.h>
 #include <linux/xxhash.h>
 #include <asm/byteorder.h>
 
 /* CRC-32C (Castagnoli), initial value and final xor all ones, as iSCSI has it. */
 static inline u32 dormouse_crc32c(u32 crc, const void *data, size_t length)
 {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	return ~crc32c(~crc, data, length);
+#else
 	return ~__crc32c_le(~crc, data, length);
+#endif
 }
 
 static inline u64 dormouse_xxh64(const void *data, size_t length)

@@ -91,21 +91,24 @@ def _find(wanted):
 
 class Kernel:
     """A kernel: its version, its image, its modules. `wanted` is an installed version, a
-    series, or "debug" (what tests/support/debug-kernel made); without it,
+    series, "debug" or "newest" (what tests/support/debug-kernel and newest-kernel made);
+    without it,
     $DORMOUSE_KERNEL, or the newest of the oldest series."""
 
     def __init__(self, wanted=None):
         wanted = wanted or os.environ.get("DORMOUSE_KERNEL")
         self.slowness = 1  # how much longer everything may take
         self.modules_base = Path("/")
-        if wanted == "debug":
-            place = build_directory() / "kernels/debug"
+        if wanted in ("debug", "newest"):
+            place = build_directory() / "kernels" / wanted
             found = list(place.glob("root/lib/modules/*"))
             if not found:
-                raise LabError("kernel debug is not installed; run tests/support/debug-kernel")
-            self.version, self.image = found[0].name, place / "source/arch/x86/boot/bzImage"
-            self.modules_base = place / "root"
-            self.slowness = 6
+                raise LabError(f"kernel {wanted} is not installed; run ./dev kernels --{wanted}")
+            self.version, self.modules_base = found[0].name, place / "root"
+            if wanted == "debug":
+                self.image, self.slowness = place / "source/arch/x86/boot/bzImage", 6
+            else:
+                self.image = place / "root/boot" / f"vmlinuz-{self.version}"
         else:
             self.version = _find(wanted)
             self.image = Path("/boot/vmlinuz-" + self.version)
