@@ -150,6 +150,9 @@ static int start(struct volume *v, struct dormouse_attach *a)
 	u16 type = a->flags & DORMOUSE_ATTACH_CREATE ? DORMOUSE_RECORD_EPOCH : DORMOUSE_RECORD_MAP;
 	int err;
 
+	err = bypass_watch(v);
+	if (err)
+		return refuse(a, err, "changes of the device's table cannot be watched");
 	v->handle = ++last_handle;
 	v->gate = true;
 	volume_publish(v);

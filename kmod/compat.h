@@ -15,12 +15,12 @@
 #include <asm/unaligned.h>
 #endif
 
-static __always_inline struct bio *compat_first_argument(struct ftrace_regs *fregs)
+static __always_inline void *compat_first_argument(struct ftrace_regs *fregs)
 {
 #if KERNEL_AT_LEAST(6, 2)
-	return (struct bio *)ftrace_regs_get_argument(fregs, 0);
+	return (void *)ftrace_regs_get_argument(fregs, 0);
 #else
-	return (struct bio *)arch_ftrace_get_regs(fregs)->di;
+	return (void *)arch_ftrace_get_regs(fregs)->di;
 #endif
 }
 

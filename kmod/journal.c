@@ -130,7 +130,8 @@ static u8 *put_epochs(struct volume *v, u8 *out)
 		disk->flags = cpu_to_le32(
 			(e->flags & DORMOUSE_EPOCH_ACKED ? DORMOUSE_DISK_EPOCH_ACKED : 0) |
 			(e->flags & DORMOUSE_EPOCH_VOID ? DORMOUSE_DISK_EPOCH_VOID : 0) |
-			((e->flags & live) == live ? DORMOUSE_DISK_EPOCH_SNAPSHOT : 0));
+			((e->flags & live) == live ? DORMOUSE_DISK_EPOCH_SNAPSHOT : 0) |
+			(e->flags & DORMOUSE_EPOCH_FROZEN ? DORMOUSE_DISK_EPOCH_FROZEN : 0));
 		disk->map_bytes = cpu_to_le32(map_bytes);
 	}
 	memcpy(disk, v->sentinel.seen, v->sentinel.nr_seen * sizeof(*v->sentinel.seen));

@@ -17,6 +17,9 @@ static int __init dormouse_init(void)
 	err = hook_init();
 	if (err)
 		goto no_hook;
+	err = bypass_init();
+	if (err)
+		goto no_bypass;
 	err = selftest_run();
 	if (!err)
 		err = control_init();
@@ -25,6 +28,8 @@ static int __init dormouse_init(void)
 	return 0;
 
 no_control:
+	bypass_exit();
+no_bypass:
 	hook_exit();
 no_hook:
 	snapshot_disk_exit();
@@ -36,6 +41,7 @@ no_disks:
 static void __exit dormouse_exit(void)
 {
 	control_exit();
+	bypass_exit();
 	hook_exit();
 	/* Volumes are freed by whoever lets go last, which may be a grace period. */
 	rcu_barrier();

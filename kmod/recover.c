@@ -40,6 +40,8 @@ static int take_epoch(struct recovery *r, const struct dormouse_disk_epoch *disk
 		e->flags |= DORMOUSE_EPOCH_ACKED;
 	if (flags & DORMOUSE_DISK_EPOCH_VOID)
 		e->flags |= DORMOUSE_EPOCH_VOID;
+	if (flags & DORMOUSE_DISK_EPOCH_FROZEN)
+		e->flags |= DORMOUSE_EPOCH_FROZEN;
 	if (flags & DORMOUSE_DISK_EPOCH_SNAPSHOT)
 		e->flags |= DORMOUSE_EPOCH_SNAPSHOT | DORMOUSE_EPOCH_DURABLE;
 	if (map_bytes && change_map_decode(e->map, v->geometry.nr_granules, map, map_bytes))

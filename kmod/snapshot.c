@@ -21,6 +21,7 @@ struct moment {
 	struct volume_epoch *next; /* allocated; NULL once it is in the table */
 	struct block_device *bdev; /* referenced */
 	bool frozen, gated;
+	bool mounted; /* so a file system was frozen with it */
 };
 
 /* Whoever holds the mutex may wait for a device that does not answer. As long as the
@@ -92,6 +93,7 @@ static int freeze(struct moment *m, char *reason)
 		return err;
 	}
 	m->frozen = true;
+	m->mounted = volume_is_held(m->v);
 	return 0;
 }
 
@@ -128,9 +130,11 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	struct volume *v = m->v;
 	struct volume_epoch *e = m->next, *before;
 	unsigned long *copied = v->undo.copied;
+	bool bypassed;
 	int err;
 
 	mutex_lock(&v->store_mutex);
+	bypassed = bypass_settle(v);
 	undo_snapshot_begins(v);
 	before = volume_open_epoch(v);
 	e->epoch = before->epoch + 1;
@@ -140,7 +144,9 @@ static int switch_epoch(struct moment *m, u32 flags, char *reason)
 	e->created_ns = ktime_get_real_ns();
 	e->undo_start = v->undo.head;
 	e->flags = DORMOUSE_EPOCH_SNAPSHOT |
-		   (flags & DORMOUSE_SNAPSHOT_DURABLE ? DORMOUSE_EPOCH_DURABLE : 0);
+		   (flags & DORMOUSE_SNAPSHOT_DURABLE ? DORMOUSE_EPOCH_DURABLE : 0) |
+		   (m->mounted ? DORMOUSE_EPOCH_FROZEN : 0) |
+		   (bypassed ? DORMOUSE_EPOCH_VOID : 0);
 	spin_lock_irq(&v->lock);
 	v->epochs[v->nr_epochs++] = e;
 	spin_unlock_irq(&v->lock);
@@ -189,7 +195,7 @@ int snapshot_take(struct volume **vs, struct dormouse_snapshot_volume *args, u32
 		if (!i)
 			frozen_at = ktime_get();
 		err = freeze(&moments[i], reason);
-		args[i].frozen = !err && volume_in_use(vs[i]);
+		args[i].frozen = moments[i].mounted;
 	}
 	if (err)
 		goto out;

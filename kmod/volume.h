@@ -109,6 +109,8 @@ struct volume {
 	struct block_device *bdev;  /* store_mutex; the device object is referenced, never opened */
 	struct gendisk *disk;
 	struct module *driver;
+	bool is_mapped;             /* the disk is the device mapper's */
+	const char *bypassed;       /* why what was written past us is not known; see bypass.c */
 	u64 diskseq;
 	sector_t start, nr_sectors; /* absolute on the disk */
 
@@ -307,6 +309,15 @@ void hook_count(struct volume *v, struct bio *bio);
 /* Writes to this disk are held, passed, held, passed..., and counted; NULL: to none. */
 void hook_probe(struct gendisk *disk);
 int hook_probed(void); /* how many since */
+
+/* bypass.c: writes that are no bios. */
+int bypass_init(void);
+void bypass_exit(void);
+/* Before the volume is published; control_mutex. */
+int bypass_watch(struct volume *v);
+/* Ends what cannot be trusted any more, if something was noticed; store_mutex. True: the
+ * next epoch's map cannot be trusted either, for it may be on its way yet. */
+bool bypass_settle(struct volume *v);
 
 /* hold_times.c; lock held. */
 void hold_times_begin(struct volume *v, const struct bio *bio);

@@ -244,6 +244,7 @@ static void work_fn(struct work_struct *work)
 
 	do {
 		mutex_lock(&v->store_mutex);
+		bypass_settle(v);
 		undo_mend(v);
 		more = !READ_ONCE(v->gate) || is_over(v);
 		if (more) {

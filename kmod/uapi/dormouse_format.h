@@ -137,6 +137,7 @@ struct dormouse_disk_state {
 #define DORMOUSE_DISK_EPOCH_ACKED 1u
 #define DORMOUSE_DISK_EPOCH_VOID 2u
 #define DORMOUSE_DISK_EPOCH_SNAPSHOT 4u  /* a durable snapshot lives */
+#define DORMOUSE_DISK_EPOCH_FROZEN 8u    /* a file system was frozen when it began */
 struct dormouse_disk_epoch {
 	__le64 epoch, first_epoch; /* its map covers first_epoch..epoch */
 	__u8 id[16];      /* of its start */

@@ -236,6 +236,7 @@ struct dormouse_expose {
 #define DORMOUSE_EPOCH_EXPOSED 32u  /* ... and a disk now */
 #define DORMOUSE_EPOCH_SNAPSHOT_FAILED 64u /* its snapshot was given up (store full, error) */
 #define DORMOUSE_EPOCH_MERGED 128u  /* map covers first_epoch..epoch */
+#define DORMOUSE_EPOCH_FROZEN 256u  /* a file system was mounted, and frozen when it began */
 
 struct dormouse_epoch {
 	__u64 epoch;

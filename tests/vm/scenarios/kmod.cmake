@@ -2,15 +2,15 @@
 # The kernel module by itself: no helper, no bus.
 
 # add_kernel_test(NAME ...): add_vm_test() or, with a .py, add_vm_script_test(), on each
-# kernel. NAME is on the release's own, NAME@6.12 on the other, NAME@debug on the one that
-# `./dev kernels --debug` makes.
+# kernel. NAME is on the release's own, NAME@6.12 on the other, NAME@debug and NAME@newest on
+# those that `./dev kernels` makes.
 function(add_kernel_test name)
     set(add add_vm_test)
     if("${ARGN}" MATCHES "[.]py")
         set(add add_vm_script_test)
     endif()
     cmake_language(CALL ${add} ${name} ${ARGN})
-    foreach(kernel 6.12 debug)
+    foreach(kernel 6.12 debug newest)
         cmake_language(CALL ${add} ${name}@${kernel} KERNEL ${kernel} ${ARGN})
     endforeach()
 endfunction()
@@ -57,6 +57,8 @@ add_kernel_test(kmod.freeze SCRIPT scenarios/kmod_freeze.sh DISKS a=96M b=96M c=
 # One processor: QEMU before 8.1 may translate an instruction while another processor changes
 # it, and runs what it was for ever; what is changed here is a hot function's first.
 add_kernel_test(kmod.cycles SCRIPT scenarios/kmod_cycles.sh DISKS volume=96M CPUS 1 TIMEOUT 600 ARGS 20)
+add_kernel_test(kmod.bypass SCRIPT scenarios/kmod_bypass.sh DISKS drive=48M,kind=scsi disk=160M TIMEOUT 200
+    EXPECT_KERNEL_LOG "what changed is not known")
 add_kernel_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
 add_kernel_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)
 add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)
