@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
-/* /dev/dormouse-control: ioctls, and a status for people. */
+/* /dev/dormouse-control: its ioctls, and what the machine's going down means. */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
@@ -10,66 +10,6 @@
 #include "volume.h"
 
 static DEFINE_MUTEX(control_mutex);
-
-static u32 state_of(struct volume *v)
-{
-	if (volume_is_gone(v))
-		return DORMOUSE_STATE_GONE;
-	if (READ_ONCE(v->failed))
-		return DORMOUSE_STATE_FAILED;
-	return volume_is_held(v) ? DORMOUSE_STATE_ACTIVE : DORMOUSE_STATE_DORMANT;
-}
-
-static void sum_stats(struct volume *v, struct dormouse_stats *sum)
-{
-	int cpu;
-	u32 i;
-
-	memset(sum, 0, sizeof(*sum));
-	for_each_possible_cpu(cpu) {
-		const u64 *from = (const u64 *)per_cpu_ptr(v->stats, cpu);
-
-		for (i = 0; i < sizeof(*sum) / sizeof(u64); i++)
-			((u64 *)sum)[i] += from[i];
-	}
-}
-
-static u64 map_bytes(struct volume *v, const u64 *map)
-{
-	if (!map)
-		return 0;
-	return min(change_map_count(map, v->geometry.nr_granules) * DORMOUSE_GRANULE_BYTES,
-		   v->geometry.bytes);
-}
-
-/* store_mutex */
-static void fill_status(struct volume *v, struct dormouse_status *s)
-{
-	const struct volume_epoch *open = volume_open_epoch(v);
-
-	s->handle = v->handle;
-	s->state = state_of(v);
-	s->mode = v->preserving ? DORMOUSE_MODE_SNAPSHOT : DORMOUSE_MODE_TRACKING;
-	s->fs = v->super.fs;
-	s->nr_snapshots = volume_snapshots(v);
-	s->in_use = volume_in_use(v);
-	s->sealed = v->sealed;
-	s->dev_major = MAJOR(v->bdev->bd_dev);
-	s->dev_minor = MINOR(v->bdev->bd_dev);
-	s->volume_bytes = v->geometry.bytes;
-	s->store_bytes = volume_store(v)->nr_blocks * DORMOUSE_STORE_BLOCK;
-	s->undo_bytes = (u64)v->super.undo_blocks * DORMOUSE_STORE_BLOCK;
-	s->undo_used_bytes = (v->undo.head.block - v->undo.tail.block) * DORMOUSE_STORE_BLOCK;
-	s->changed_bytes = map_bytes(v, open->map);
-	s->memory_bytes = v->memory_bytes;
-	s->epoch = open->epoch;
-	s->superblock_offset = v->superblock_offset;
-	s->superblock_offset_b = v->superblock_offset_b;
-	memcpy(s->volume_id, v->id, 16);
-	memcpy(s->epoch_id, open->id, 16);
-	sum_stats(v, &s->stats);
-	memcpy(s->reason, v->reason, sizeof(s->reason));
-}
 
 /* -- ioctls. Each gets its structure copied in and checked; what it leaves there
  * is copied out even when it fails, for the reason. control_mutex is held. -- */
@@ -212,7 +152,7 @@ static void fill_epoch(struct volume *v, u32 i, struct dormouse_epoch *out)
 	memcpy(out->from_id, e->from_id, 16);
 	if (!open)
 		memcpy(out->next_id, v->epochs[i + 1]->id, 16);
-	out->changed_bytes = map_bytes(v, e->map);
+	out->changed_bytes = volume_changed_bytes(v, e->map);
 	if (e->flags & DORMOUSE_EPOCH_SNAPSHOT)
 		out->undo_bytes = (v->undo.head.block - e->undo_start.block) * DORMOUSE_STORE_BLOCK;
 	out->created_ns = e->created_ns;
@@ -365,14 +305,6 @@ static long do_grow(struct volume *v, struct dormouse_grow *a)
 	return err;
 }
 
-static long do_status(struct volume *v, struct dormouse_status *a)
-{
-	mutex_lock(&v->store_mutex);
-	fill_status(v, a);
-	mutex_unlock(&v->store_mutex);
-	return 0;
-}
-
 union control_argument {
 	u32 size;
 	struct dormouse_info info;
@@ -405,7 +337,8 @@ static long do_volume(unsigned int cmd, union control_argument *a)
 		      volume_detach(v, a->detach.flags & DORMOUSE_DETACH_FORGET);
 		break;
 	case DORMOUSE_IOC_STATUS:
-		err = do_status(v, &a->status);
+		status_fill(v, &a->status);
+		err = 0;
 		break;
 	case DORMOUSE_IOC_DROP:
 		err = snapshot_drop(v, volume_epoch_find(v, a->ref.epoch));
@@ -519,35 +452,14 @@ static const struct file_operations control_fops = {
 
 static ssize_t status_show(struct device *device, struct device_attribute *attribute, char *out)
 {
-	static const char * const states[] = {
-		"?", "active", "dormant", "unverified", "failed", "gone"
-	};
-	struct dormouse_status *s = kzalloc(sizeof(*s), GFP_KERNEL);
 	struct volume *v;
 	int at = 0;
 
-	if (!s)
-		return -ENOMEM;
-	if (mutex_lock_killable(&control_mutex)) {
-		kfree(s);
+	if (mutex_lock_killable(&control_mutex))
 		return -EINTR;
-	}
-	list_for_each_entry(v, &volumes, link) {
-		memset(s, 0, sizeof(*s));
-		do_status(v, s);
-		at += sysfs_emit_at(out, at,
-			"%pUb handle=%u dev=%u:%u %s %s epoch=%llu changed=%llu snapshots=%u undo=%llu/%llu sealed=%u memory=%llu passed=%llu held=%llu waited=%llu copied=%llu batches=%llu intents=%llu checkpoints=%llu seals=%llu written=%llu %s\n",
-			v->id, s->handle, s->dev_major, s->dev_minor,
-			s->mode == DORMOUSE_MODE_SNAPSHOT ? "snapshot" : "tracking",
-			states[s->state], s->epoch, s->changed_bytes, s->nr_snapshots,
-			s->undo_used_bytes, s->undo_bytes, s->sealed, s->memory_bytes,
-			s->stats.passed_writes, s->stats.held_writes, s->stats.waited_writes,
-			s->stats.copied_bytes, s->stats.batches, s->stats.intents,
-			s->stats.checkpoints, s->stats.seals, s->stats.store_written_bytes,
-			s->reason);
-	}
+	list_for_each_entry(v, &volumes, link)
+		at = status_print(v, out, at);
 	mutex_unlock(&control_mutex);
-	kfree(s);
 	return at;
 }
 static DEVICE_ATTR_RO(status);

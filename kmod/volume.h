@@ -326,6 +326,12 @@ void hold_times_end(struct volume *v, const struct bio *bio);
 /* selftest.c */
 int selftest_run(void); /* -EOPNOTSUPP: writes cannot be seen or not be held */
 
+/* status.c */
+u64 volume_changed_bytes(const struct volume *v, const u64 *map); /* in whole granules */
+void status_fill(struct volume *v, struct dormouse_status *s); /* takes store_mutex */
+/* A line about it at out[at] of a page; where the next one begins. control_mutex. */
+int status_print(struct volume *v, char *out, int at);
+
 /* grow.c; control_mutex. */
 int volume_grow(struct volume *v, struct dormouse_grow *a, const struct dormouse_extent *list);
 

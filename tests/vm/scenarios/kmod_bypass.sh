@@ -44,7 +44,7 @@ modprobe -a dm_mod dm_snapshot ext4
 disk=$(disk disk)
 lvm pvcreate -q -y "$disk" && lvm vgcreate -q group "$disk" && lvm lvcreate -q -y -L 96M -n logical group || die "lvm"
 volume=/dev/mapper/group-logical
-mkfs.ext4 -q "$volume"
+make_file_system ext4 "$volume"
 mkdir -p /v
 mount "$volume" /v
 echo before >/v/word
