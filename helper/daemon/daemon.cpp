@@ -284,8 +284,8 @@ void Daemon::kernelEvents()
             m_manager->announce("RestorePointsChanged", {volumeId});
             break;
         case DORMOUSE_EVENT_STORE_LOW:
-            // Busy: it is growing already.
-            (void)startJob(m_factory.growStore(event.volumeId.hex(), 0));
+            if (!m_jobs.isStoreGrowing(volumeId))
+                (void)startJob(m_factory.growStore(event.volumeId.hex(), 0));
             break;
         case DORMOUSE_EVENT_FAILED:
             logError("volume " + event.volumeId.hex() + " failed: " + event.reason);

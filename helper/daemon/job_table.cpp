@@ -267,6 +267,14 @@ void JobTable::ended(JobObject* job)
     startWaiting();
 }
 
+bool JobTable::isStoreGrowing(const QString& volumeId) const
+{
+    return std::any_of(m_jobs.begin(), m_jobs.end(), [&volumeId](const auto& job) {
+        return !job->isFinished() && job->spec().kind == bus::JobKind::GrowStore &&
+               job->spec().volumeIds.contains(volumeId);
+    });
+}
+
 bool JobTable::isPlanBusy(const QString& planId) const
 {
     return std::any_of(m_jobs.begin(), m_jobs.end(), [&planId](const auto& job) {

@@ -190,6 +190,8 @@ public:
 
     /// Whether a job of this plan waits or runs.
     [[nodiscard]] bool isPlanBusy(const QString& planId) const;
+    /// A job that gives its store more room runs or waits.
+    [[nodiscard]] bool isStoreGrowing(const QString& volumeId) const;
     [[nodiscard]] int unfinished() const;
 
 signals:

@@ -137,10 +137,14 @@ Result<std::uint64_t> GrowStoreJob::run(const JobControl& control)
             continue; // a snapshot was taken meanwhile
         if (!grown)
             return tl::unexpected(grown.error());
-        found->row.storeExtents = std::move(grown->extents);
-        if (const auto kept = catalog->putVolume(found->row); !kept)
-            control.say("The catalog does not know of the store's new room yet: " +
-                        kept.error().message);
+        // The row as it is now: somebody may have forgotten the volume meanwhile.
+        auto row = catalog->volume(m_request.volumeId);
+        if (row && *row && (*row)->isProtected) {
+            (*row)->storeExtents = std::move(grown->extents);
+            if (const auto kept = catalog->putVolume(**row); !kept)
+                control.say("The catalog does not know of the store's new room yet: " +
+                            kept.error().message);
+        }
         return grown->storeBytes - status->storeBytes;
     }
 }
