@@ -42,8 +42,9 @@ static void counted_end_io(struct bio *bio)
 	rcu_read_lock();
 	this_cpu_dec(*v->in_flight);
 	rcu_read_unlock();
-	if (bio->bi_end_io)
-		bio->bi_end_io(bio);
+	/* Not bi_end_io() itself: a bio that others were chained to has one that is only a
+	 * mark, which nobody may call. */
+	bio_endio(bio);
 }
 
 static void interpose(struct volume *v, struct bio *bio, struct counted_write *write)
