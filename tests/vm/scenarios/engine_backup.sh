@@ -113,6 +113,21 @@ done </tmp/moments/local
 
 check third
 
+say "by the program written from the format's document alone"
+mkdir /image
+for volume in "$va" "$vb"; do
+    prove "it restores $volume" "$VM_SOURCE/rescue/dormouse-rescue" /repository restore \
+        "$(record_of /tmp/moments/third.out)" "$volume" /repository/image
+    options=ro,loop,noload
+    [ "$volume" = "$va" ] || options=ro,loop,norecovery,nouuid
+    mount -o $options /repository/image /image || die "mount the image"
+    fingerprint /image >/tmp/moments/seen
+    prove "every file of $volume is as it was" cmp "/tmp/moments/third.$volume" /tmp/moments/seen ||
+        diff "/tmp/moments/third.$volume" /tmp/moments/seen | head -5
+    umount /image
+    rm /repository/image
+done
+
 say "restore"
 record=$(record_of /tmp/moments/first.out)
 browse "$record" "$va" || die "cannot browse"
