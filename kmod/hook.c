@@ -26,9 +26,18 @@ struct counted_write {
 	void *private;
 };
 
+/* Somebody inside wait_then_submit(), on his stack. */
+struct waiter {
+	struct list_head link;
+	struct task_struct *task;
+	struct bio *bio;
+	bool again; /* there was no room after all */
+};
+
 static struct kmem_cache *counted_cache;
 static mempool_t *counted_pool;
-static atomic_t waiters; /* inside wait_then_submit() */
+static LIST_HEAD(waiters);
+static DEFINE_SPINLOCK(waiters_lock);
 
 static void counted_end_io(struct bio *bio)
 {
@@ -153,14 +162,45 @@ static bool has_room(struct block_device *bdev)
 	return room;
 }
 
-/* Runs in place of submit_bio_noacct(), in its caller's context: may sleep. */
+/* Runs in place of submit_bio_noacct(), in its caller's context: may sleep. Whoever was
+ * quicker may have taken the room meanwhile; then the hook says so, for if it sent us here
+ * a second time, that would be deeper in the stack each time. */
 static notrace noinline void wait_then_submit(struct bio *bio)
 {
-	/* Polled rather than woken: the volume may go away meanwhile. */
-	while (!has_room(bio->bi_bdev))
-		schedule_timeout_uninterruptible(1);
-	submit_bio_noacct(bio);
-	atomic_dec(&waiters);
+	struct waiter self = { .task = current, .bio = bio };
+	struct block_device *bdev = bio->bi_bdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&waiters_lock, flags);
+	list_add(&self.link, &waiters);
+	spin_unlock_irqrestore(&waiters_lock, flags);
+	do {
+		/* Polled rather than woken: the volume may go away meanwhile. */
+		while (!has_room(bdev))
+			schedule_timeout_uninterruptible(1);
+		self.again = false;
+		submit_bio_noacct(bio);
+	} while (READ_ONCE(self.again));
+	spin_lock_irqsave(&waiters_lock, flags);
+	list_del(&self.link);
+	spin_unlock_irqrestore(&waiters_lock, flags);
+}
+
+/* Whether this very task waits with this bio already; then it does so again. */
+static bool wait_again(const struct bio *bio)
+{
+	struct waiter *waiter;
+	unsigned long flags;
+	bool found = false;
+
+	spin_lock_irqsave(&waiters_lock, flags);
+	list_for_each_entry(waiter, &waiters, link)
+		if (waiter->task == current && waiter->bio == bio) {
+			WRITE_ONCE(waiter->again, true);
+			found = true;
+		}
+	spin_unlock_irqrestore(&waiters_lock, flags);
+	return found;
 }
 
 static bool may_wait(const struct bio *bio)
@@ -214,8 +254,11 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 		if (!failed && length == bio->bi_iter.bi_size && pass(v, bio, offset, length))
 			break;
 		if (!failed && READ_ONCE(v->held_bytes) > DORMOUSE_HELD_BUDGET && may_wait(bio)) {
+			if (wait_again(bio)) {
+				compat_divert(fregs, held_elsewhere);
+				break;
+			}
 			volume_stat_add(v, waited_writes, 1);
-			atomic_inc(&waiters);
 			compat_divert(fregs, wait_then_submit);
 			break;
 		}
@@ -278,7 +321,10 @@ void hook_exit(void)
 		pr_err_ratelimited("dormouse: cannot unhook (%d), trying again\n", err);
 		msleep(1000);
 	}
-	while (atomic_read(&waiters))
+	/* A task that was sent to us and is not there yet is in no list: it does not sleep
+	 * on its way, so a grace period of tasks later it is. */
+	synchronize_rcu_tasks();
+	while (!list_empty_careful(&waiters))
 		msleep(1);
 	synchronize_rcu_tasks();
 	mempool_destroy(counted_pool);
