@@ -61,6 +61,7 @@ add_kernel_test(kmod.bypass SCRIPT scenarios/kmod_bypass.sh DISKS drive=48M,kind
     EXPECT_KERNEL_LOG "what changed is not known")
 add_kernel_test(kmod.guard SCRIPT scenarios/kmod_guard.sh DISKS volume=48M TIMEOUT 300)
 add_kernel_test(kmod.wait SCRIPT scenarios/kmod_wait.sh DISKS volume=272M MEMORY 3G TIMEOUT 240)
+add_kernel_test(kmod.fair SCRIPT scenarios/kmod_fair.sh DISKS slow=224M quick=96M MEMORY 3G TIMEOUT 240)
 add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M references=3G TIMEOUT 400)
 if(TARGET cut_replayer)
     add_kernel_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 4 200 1)
