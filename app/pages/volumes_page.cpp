@@ -62,6 +62,7 @@ VolumeCard* VolumesPage::makeCard()
     connect(card, &VolumeCard::backUpClicked, this, [this, card] { backUp(card->volume()); });
     connect(card, &VolumeCard::browseClicked, this,
             [this, card] { emit pageWanted(PageId::Restore, card->volume().id); });
+    connect(card, &VolumeCard::growClicked, this, [this, card] { grow(card->volume()); });
     connect(card, &VolumeCard::forgetClicked, this, [this, card] { forget(card->volume()); });
     return card;
 }
@@ -142,6 +143,13 @@ void VolumesPage::backUp(const bus::VolumeInfo& volume)
             return;
         }
     }
+}
+
+void VolumesPage::grow(const bus::VolumeInfo& volume)
+{
+    // How that goes is the job's to tell, on the page Overview.
+    client()->growStore(volume.id, 0, this, tellFailure<QString>());
+    emit pageWanted(PageId::Overview, QString());
 }
 
 void VolumesPage::forget(const bus::VolumeInfo& volume)

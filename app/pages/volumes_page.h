@@ -29,6 +29,7 @@ private:
     VolumeCard* makeCard();
     void takeSnapshot(const bus::VolumeInfo& volume);
     void backUp(const bus::VolumeInfo& volume);
+    void grow(const bus::VolumeInfo& volume);
     void forget(const bus::VolumeInfo& volume);
 
     EmptyState* m_empty;

@@ -49,6 +49,7 @@ void VolumeCard::build()
     m_more->setAutoRaise(true);
     m_more->setFocusPolicy(Qt::TabFocus);
     auto* menu = new QMenu(m_more);
+    m_grow = menu->addAction(tr("Make the store larger"), this, &VolumeCard::growClicked);
     menu->addAction(tr("Stop protecting …"), this, &VolumeCard::forgetClicked);
     m_more->setMenu(menu);
     m_more->setStyleSheet(QStringLiteral("QToolButton::menu-indicator { image: none; }"));
@@ -171,6 +172,7 @@ void VolumeCard::setVolume(const bus::VolumeInfo& volume, bool hasPlan, bool has
     m_browse->setEnabled(volume.snapshotCount > 0 || volume.lastBackupTime > 0);
     m_browse->setAccessibleName(tr("Browse restore points of %1").arg(name));
     m_more->setAccessibleName(tr("More for %1").arg(name));
+    m_grow->setEnabled(volume.state == bus::VolumeState::Active && hasModule);
     m_more->setToolTip(tr("More"));
 }
 

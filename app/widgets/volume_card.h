@@ -4,6 +4,7 @@
 #include "app/client/helper_client.h"
 #include "app/widgets/card.h"
 
+class QAction;
 class QPushButton;
 class QToolButton;
 
@@ -31,6 +32,7 @@ signals:
     void snapshotClicked();
     void backUpClicked();
     void browseClicked();
+    void growClicked();
     void forgetClicked();
 
 private:
@@ -58,6 +60,7 @@ private:
     QPushButton* m_backUp;
     QPushButton* m_browse;
     QToolButton* m_more;
+    QAction* m_grow = nullptr;
 };
 
 } // namespace dormouse::app

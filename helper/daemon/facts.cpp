@@ -81,7 +81,9 @@ void judgeVolume(Judge& judge, const bus::VolumeInfo& volume)
             kStoreNearlyFull * static_cast<double>(volume.undoBytes))
         judge.find(
             bus::Health::Attention,
-            tr("The snapshots of %1 nearly fill its store; the oldest will be dropped.").arg(name),
+            tr("The snapshots of %1 nearly fill its store. It grows while the volume has free "
+               "space; otherwise the oldest snapshot will be dropped.")
+                .arg(name),
             bus::Remedy::ShowVolume, volume.id);
 }
 

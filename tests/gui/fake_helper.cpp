@@ -4,6 +4,7 @@
 #include "fake_job_adaptor.h"
 #include "fake_manager_adaptor.h"
 #include "fake_plan_adaptor.h"
+#include "fake_volume_adaptor.h"
 
 #include <QDBusMessage>
 #include <QDBusMetaType>
@@ -255,6 +256,28 @@ void FakePlan::Remove()
     m_helper->asked << QStringLiteral("Remove %1").arg(m_id);
 }
 
+FakeVolume::FakeVolume(FakeHelper* helper, const QString& id) : m_helper(helper), m_id(id)
+{
+    new VolumeAdaptor(this);
+}
+
+QDBusObjectPath FakeVolume::GrowStore(qulonglong bytes)
+{
+    m_helper->asked << QStringLiteral("GrowStore %1 %2").arg(m_id).arg(bytes);
+    return m_helper->startJob(bus::JobKind::GrowStore,
+                              {{QStringLiteral("VolumeIds"), QStringList{m_id}}});
+}
+
+void FakeVolume::Forget()
+{
+    m_helper->asked << QStringLiteral("Forget %1").arg(m_id);
+}
+
+void FakeVolume::DropSnapshot(qulonglong epoch)
+{
+    m_helper->asked << QStringLiteral("DropSnapshot %1 %2").arg(m_id).arg(epoch);
+}
+
 FakeJobObject::FakeJobObject(FakeHelper* helper, quint32 number)
     : m_helper(helper), m_number(number)
 {
@@ -321,9 +344,21 @@ void FakeHelper::exportPlans()
     }
 }
 
+void FakeHelper::exportVolumes()
+{
+    for (const bus::VolumeInfo& volume : world.volumes) {
+        if (volume.id.isEmpty() || m_volumeObjects.contains(volume.id))
+            continue;
+        auto object = std::make_shared<FakeVolume>(this, volume.id);
+        m_bus.registerObject(QStringLiteral("%1/volume/%2").arg(rootPath, volume.id), object.get());
+        m_volumeObjects.insert(volume.id, object);
+    }
+}
+
 void FakeHelper::announce()
 {
     exportPlans();
+    exportVolumes();
     const QVariantMap properties{{QStringLiteral("Version"), QStringLiteral("0.1.0")},
                                  {QStringLiteral("ProtocolVersion"), bus::kProtocolVersion},
                                  {QStringLiteral("ModuleState"), quint32(world.module)},

@@ -111,6 +111,21 @@ private:
     QString m_id;
 };
 
+class FakeVolume : public QObject, protected QDBusContext
+{
+    Q_OBJECT
+
+public:
+    FakeVolume(FakeHelper* helper, const QString& id);
+    QDBusObjectPath GrowStore(qulonglong bytes);
+    void Forget();
+    void DropSnapshot(qulonglong epoch);
+
+private:
+    FakeHelper* m_helper;
+    QString m_id;
+};
+
 class FakeJobObject : public QObject
 {
     Q_OBJECT
@@ -169,12 +184,14 @@ public:
 
 private:
     void exportPlans();
+    void exportVolumes();
 
     QDBusConnection m_bus;
     bool m_isOnTheBus = false;
     quint32 m_lastJob = 0;
     QHash<quint32, std::shared_ptr<FakeJob>> m_jobs;
     QHash<QString, std::shared_ptr<FakePlan>> m_planObjects;
+    QHash<QString, std::shared_ptr<FakeVolume>> m_volumeObjects;
     QHash<quint32, std::shared_ptr<FakeJobObject>> m_jobObjects;
     std::unique_ptr<FakeManager> m_manager;
     FakeObjectManager* m_objectManager;

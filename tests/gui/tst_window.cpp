@@ -127,6 +127,24 @@ private slots:
         QTRY_COMPARE(m_state->runningJobs().size(), 0);
     }
 
+    void aStoreIsMadeLarger()
+    {
+        open(test::protectedWorld(m_files.path()));
+        m_window->showPage(PageId::Volumes);
+        QAction* grow = nullptr;
+        for (QAction* action : m_window->findChildren<QAction*>()) {
+            if (!grow && action->text() == QLatin1String("Make the store larger"))
+                grow = action; // of the first card
+        }
+        QVERIFY(grow && grow->isEnabled());
+        grow->trigger();
+        QTRY_VERIFY(m_helper->asked.contains(
+            QStringLiteral("GrowStore %1 0").arg(m_helper->world.volumes[0].id)));
+        QTRY_COMPARE(m_state->runningJobs().size(), 1);
+        QCOMPARE(m_window->page(), PageId::Overview);
+        QTRY_VERIFY(says(QStringLiteral("More room for a store")));
+    }
+
     void aRefusalIsShownInTheHelpersWords()
     {
         test::World world = test::protectedWorld(m_files.path());
