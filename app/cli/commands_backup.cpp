@@ -318,6 +318,51 @@ void listPlans(Session& session)
     printTable(rows);
 }
 
+int setPassphrase(Session& session, const QStringList& arguments)
+{
+    QCommandLineParser parser;
+    addPassphraseOptions(parser);
+    parser.addOption({QStringLiteral("current-file"),
+                      Session::tr("what opens it now, from a file (- = stdin)"),
+                      QStringLiteral("FILE")});
+    parser.addOption({QStringLiteral("recovery-key-file"),
+                      Session::tr("save a new recovery key there"), QStringLiteral("FILE")});
+    parse(parser, arguments, 1, 1);
+    session.connectToHelper();
+    const bus::RepositoryInfo repository =
+        session.findRepository(parser.positionalArguments().first());
+    QByteArray current;
+    if (repository.isEncrypted)
+        current = parser.isSet(QStringLiteral("current-file"))
+                      ? readPassphraseFile(parser.value(QStringLiteral("current-file")))
+                      : askPassphrase(Session::tr("Passphrase or recovery key: "), false);
+    QByteArray wanted = passphrase(parser, Session::tr("New passphrase: "), true);
+    Answer<QByteArray> answer = session.tryAwait<QByteArray>([&](auto then) {
+        session.client().setPassphrase(repository.id, current, wanted, &session, then);
+    });
+    wipe(current);
+    wipe(wanted);
+    if (!answer)
+        session.throwError(answer.error());
+    QByteArray key = answer->trimmed();
+    const QString keyFile = parser.value(QStringLiteral("recovery-key-file"));
+    if (!key.isEmpty() && !keyFile.isEmpty())
+        saveRecoveryKey(key, keyFile);
+    if (session.isJson())
+        printJson(QJsonObject{{"id", repository.id},
+                              {"recoveryKey", keyFile.isEmpty() ? QString::fromLatin1(key)
+                                                                : QString()}});
+    else
+        print(Session::tr("The passphrase is set. Whoever copied the old key file can still open it "
+                          "with the old one."));
+    if (!session.isJson() && !key.isEmpty() && keyFile.isEmpty())
+        print(Session::tr("Recovery key, shown only now. Write it down and keep it apart from the "
+                          "backups:\n\n    %1\n")
+                  .arg(QString::fromLatin1(key)));
+    wipe(key);
+    return exitOk;
+}
+
 } // namespace
 
 int runRepository(Session& session, const QStringList& arguments)
@@ -328,6 +373,8 @@ int runRepository(Session& session, const QStringList& arguments)
         return createRepository(session, rest);
     if (verb == QLatin1String("open"))
         return openExisting(session, rest);
+    if (verb == QLatin1String("set-passphrase"))
+        return setPassphrase(session, rest);
     QCommandLineParser parser;
     parser.addOption({QStringLiteral("yes"), Session::tr("do not ask")});
     const bool isForgetBackup = verb == QLatin1String("forget-backup");
@@ -372,7 +419,8 @@ int runRepository(Session& session, const QStringList& arguments)
         return exitOk;
     }
     throw CommandFailed{exitUsage,
-                        Session::tr("Use: repo list|create|open|verify|forget|forget-backup")};
+                        Session::tr("Use: repo list|create|open|set-passphrase|verify|forget|"
+                                    "forget-backup")};
 }
 
 int runPlans(Session& session, const QStringList& arguments)

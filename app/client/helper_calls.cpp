@@ -383,6 +383,26 @@ void HelperClient::openRepository(const QDBusUnixFileDescriptor& directory,
             onlyValue<QString>);
 }
 
+void HelperClient::setPassphrase(const QString& repositoryId, const QByteArray& current,
+                                 const QByteArray& passphrase, QObject* context,
+                                 Then<QByteArray> then)
+{
+    if (refuseUnbound(context, then))
+        return;
+    const QDBusUnixFileDescriptor known = secretPipe(current);
+    const QDBusUnixFileDescriptor wanted = secretPipe(passphrase);
+    const Pipe recovery = makePipe();
+    if (!known.isValid() || !wanted.isValid() || !recovery.readEnd.isValid()) {
+        failLater(context, then, passphraseTooLong());
+        return;
+    }
+    deliver(proxy<RepositoryProxy>(objectPath("repository", repositoryId))
+                ->SetPassphrase(known, wanted, recovery.writeEnd),
+            context, std::move(then), [recovery](const QDBusPendingCall&) {
+                return readWhatIsThere(recovery.readEnd);
+            });
+}
+
 void HelperClient::forgetRepository(const QString& repositoryId, QObject* context, Then<bool> then)
 {
     if (!refuseUnbound(context, then))

@@ -148,6 +148,10 @@ public:
                           Then<NewRepository> then);
     void openRepository(const QDBusUnixFileDescriptor& directory, const QByteArray& passphrase,
                         QObject* context, Then<QString> then);
+    // What is known now and what is wanted both go through pipes; the answer is the new
+    // recovery key, empty if the repository has one already.
+    void setPassphrase(const QString& repositoryId, const QByteArray& current,
+                       const QByteArray& passphrase, QObject* context, Then<QByteArray> then);
     void forgetRepository(const QString& repositoryId, QObject* context, Then<bool> then);
     void forgetBackup(const QString& repositoryId, const QString& restorePointId, QObject* context,
                       Then<bool> then);

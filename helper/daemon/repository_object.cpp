@@ -51,6 +51,33 @@ QDBusObjectPath RepositoryObject::Verify()
     return {};
 }
 
+void RepositoryObject::SetPassphrase(const QDBusUnixFileDescriptor& current,
+                                     const QDBusUnixFileDescriptor& passphrase,
+                                     const QDBusUnixFileDescriptor& recoveryKey)
+{
+    m_daemon.gate().serve(
+        context(), [=, &daemon = m_daemon, id = m_info.id](const Caller&) -> BusResult<CallAnswer> {
+            Service::NewPassphrase request;
+            auto known = checkedSecretSource(current);
+            auto wanted = checkedSecretSource(passphrase);
+            auto sink = checkedSecretSink(recoveryKey);
+            if (!known || !wanted)
+                return tl::unexpected(!known ? known.error() : wanted.error());
+            if (!sink)
+                return tl::unexpected(sink.error());
+            request.current = std::move(*known);
+            request.passphrase = std::move(*wanted);
+            request.recoveryKey = std::move(*sink);
+            const auto done = daemon.service().setPassphrase(id.toStdString(), std::move(request));
+            if (!done)
+                return tl::unexpected(done.error());
+            return CallAnswer([&daemon]() -> CallReply {
+                daemon.refresh();
+                return QVariantList{};
+            });
+        });
+}
+
 void RepositoryObject::ForgetBackup(const QString& restorePointId)
 {
     m_daemon.gate().serve(context(),

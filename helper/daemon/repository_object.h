@@ -6,6 +6,8 @@
 #include "helper/daemon/bus_tree.h"
 #include "helper/dbus/types.h"
 
+#include <QDBusUnixFileDescriptor>
+
 namespace dormouse {
 
 class Daemon;
@@ -33,6 +35,9 @@ public:
 public slots:
     dormouse::bus::RepositoryInfo GetInfo();
     QDBusObjectPath Verify();
+    void SetPassphrase(const QDBusUnixFileDescriptor& current,
+                       const QDBusUnixFileDescriptor& passphrase,
+                       const QDBusUnixFileDescriptor& recoveryKey);
     void ForgetBackup(const QString& restorePointId);
     void Forget();
 

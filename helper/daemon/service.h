@@ -127,6 +127,15 @@ public:
     };
     [[nodiscard]] BusResult<QString> createRepository(NewRepository request);
     [[nodiscard]] BusResult<QString> openRepository(UniqueFd directory, UniqueFd passphrase);
+    /// For an encrypted repository, who asks must know what opens it now.
+    struct NewPassphrase
+    {
+        UniqueFd current;     ///< a pipe with the passphrase or recovery key
+        UniqueFd passphrase;  ///< a pipe with the new one
+        UniqueFd recoveryKey; ///< a pipe to write to
+    };
+    [[nodiscard]] BusResult<void> setPassphrase(const std::string& repositoryId,
+                                                NewPassphrase request);
     [[nodiscard]] BusResult<void> forgetRepository(const std::string& repositoryId);
     [[nodiscard]] BusResult<void> forgetBackup(const std::string& repositoryId,
                                                const std::string& recordId);

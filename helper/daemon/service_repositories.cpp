@@ -66,6 +66,34 @@ Result<Secret> readPassphrase(int fd)
     return Secret::copyOf(ByteView(buffer.data(), length));
 }
 
+BusResult<std::shared_ptr<Repository>> openPlain(const std::shared_ptr<Backend>& backend)
+{
+    auto repository = Repository::open(backend, {});
+    if (!repository)
+        return busFail(repository.error());
+    return std::move(*repository);
+}
+
+// What a person knows: the passphrase or the recovery key, we cannot tell which.
+BusResult<std::shared_ptr<Repository>> openWith(const std::shared_ptr<Backend>& backend,
+                                                const Secret& secret)
+{
+    Unlock unlock;
+    unlock.way = Unlock::Passphrase{secret.clone()};
+    auto repository = Repository::open(backend, unlock);
+    if (!repository && repository.error().code == Error::Code::WrongKey) {
+        unlock.way = Unlock::RecoveryKey{std::string(secret.text())};
+        repository = Repository::open(backend, unlock);
+        wipe(std::get<Unlock::RecoveryKey>(unlock.way).text);
+        if (!repository)
+            return busFail("WrongPassphrase", tr("Neither as a passphrase nor as a recovery key "
+                                                 "does this open the repository."));
+    }
+    if (!repository)
+        return busFail(repository.error());
+    return std::move(*repository);
+}
+
 std::uint64_t storedBytes(Catalog& catalog, const std::string& repositoryId)
 {
     std::uint64_t sum = 0;
@@ -312,23 +340,9 @@ BusResult<QString> Service::openRepository(UniqueFd directoryFd, UniqueFd passph
     if (!probed)
         return busFail(probed.error());
 
-    Unlock unlock;
-    if (!probed->isKeyBesideData)
-        unlock.way = Unlock::Passphrase{secret->clone()};
-    auto repository = Repository::open(backend, unlock);
-    if (!repository && repository.error().code == Error::Code::WrongKey &&
-        !probed->isKeyBesideData) {
-        std::string key(secret->text());
-        unlock.way = Unlock::RecoveryKey{key};
-        repository = Repository::open(backend, unlock);
-        wipe(key);
-        wipe(std::get<Unlock::RecoveryKey>(unlock.way).text);
-        if (!repository)
-            return busFail("WrongPassphrase", tr("Neither as a passphrase nor as a recovery key "
-                                                 "does this open the repository."));
-    }
+    auto repository = probed->isKeyBesideData ? openPlain(backend) : openWith(backend, *secret);
     if (!repository)
-        return busFail(repository.error());
+        return tl::unexpected(repository.error());
 
     const std::string id = (*repository)->id().hex();
     auto catalog = this->catalog();
@@ -360,6 +374,55 @@ BusResult<QString> Service::openRepository(UniqueFd directoryFd, UniqueFd passph
     for (const std::string& sentence : imported->damaged)
         logWarning("a record could not be imported: " + sentence);
     return text(id);
+}
+
+BusResult<void> Service::setPassphrase(const std::string& repositoryId, NewPassphrase request)
+{
+    const auto current = readPassphrase(request.current.get());
+    const auto wanted = readPassphrase(request.passphrase.get());
+    if (!current || !wanted)
+        return busFail(!current ? current.error() : wanted.error());
+    if (wanted->empty())
+        return busFail("InvalidArgument", tr("The passphrase is empty."));
+    auto row = repositoryRow(repositoryId);
+    if (!row)
+        return tl::unexpected(row.error());
+    const auto opened = unlock(*row);
+    if (!opened)
+        return busFail(opened.error());
+    const bool wasPlain = opened->repository->isKeyBesideData();
+    if (!wasPlain) {
+        auto directory = Directory::open(opened->place->path());
+        if (!directory)
+            return busFail(directory.error());
+        const auto known =
+            openWith(std::make_shared<DirectoryBackend>(std::move(*directory)), *current);
+        if (!known)
+            return tl::unexpected(known.error());
+    } else if (const auto kept = keepKey(repositoryId, opened->repository->exportKey()); !kept) {
+        // Before the key beside the data goes: plans run without anybody being asked.
+        return busFail(kept.error());
+    }
+    auto recoveryKey = opened->repository->setPassphrase(*wanted);
+    if (!recoveryKey)
+        return busFail(recoveryKey.error());
+    if (!wasPlain)
+        return {};
+    std::string line = *recoveryKey + "\n";
+    const auto written = writeAll(request.recoveryKey.get(), asBytes(line));
+    wipe(line);
+    wipe(*recoveryKey);
+    row->keyKept = KeyKept::RootFile;
+    auto catalog = this->catalog();
+    if (!catalog)
+        return busFail(catalog.error());
+    if (const auto put = catalog->putRepository(*row); !put)
+        return busFail(put.error());
+    if (!written)
+        return busFail("Failed", tr("The passphrase is set, but the recovery key could not be "
+                                    "handed over. Keep the passphrase safe: nothing else opens "
+                                    "the repository."));
+    return {};
 }
 
 BusResult<void> Service::forgetRepository(const std::string& repositoryId)

@@ -159,6 +159,30 @@ void TestHelperBus::createsARepositoryAndHandsOverItsKey()
     QCOMPARE(QFile::permissions(m_folder->filePath(QStringLiteral("state/keys/") + id)) &
                  (QFile::ReadGroup | QFile::ReadOther | QFile::WriteGroup | QFile::WriteOther),
              QFile::Permissions());
+    // Another passphrase: by who knows what opens it now, or has the recovery key.
+    const QString ownPath = kRoot + QStringLiteral("/repository/") + id;
+    const auto setPassphrase = [&](const QByteArray& current, const QByteArray& wanted) {
+        Pipe newKey;
+        return errorOf(ask(*m_client,
+                           helperCall(ownPath, QString::fromLatin1(bus::kRepositoryInterface),
+                                      QStringLiteral("SetPassphrase"),
+                                      {QVariant::fromValue(pipeWith(current + '\n')),
+                                       QVariant::fromValue(pipeWith(wanted + '\n')),
+                                       QVariant::fromValue(newKey.writeEnd)})));
+    };
+    const auto opens = [&](const QByteArray& secret) {
+        return errorOf(ask(*m_client, managerCall(QStringLiteral("OpenRepository"),
+                                                  {QVariant::fromValue(folderFd(folder)),
+                                                   QVariant::fromValue(pipeWith(secret))})));
+    };
+    QCOMPARE(setPassphrase("wrong horse", "hazel"), QStringLiteral("WrongPassphrase"));
+    QCOMPARE(setPassphrase("correct horse", ""), QStringLiteral("InvalidArgument"));
+    QCOMPARE(opens("correct horse"), QString());
+    QCOMPARE(setPassphrase("correct horse", "hazel"), QString());
+    QCOMPARE(opens("correct horse"), QStringLiteral("WrongPassphrase"));
+    QCOMPARE(opens("hazel"), QString());
+    QCOMPARE(setPassphrase(key, "correct horse"), QString());
+    QCOMPARE(opens("correct horse"), QString());
     // Not twice in the same place, and not over somebody's files.
     QVERIFY(newRepository(folder, "correct horse").isEmpty());
 

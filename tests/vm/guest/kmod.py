@@ -171,13 +171,25 @@ def grow(handle, mountpoint, mib, epoch=None):
                 bytes(96))[7]
 
 
-def create_raw(device, offset, mib):
-    nonce, volume = os.urandom(32), os.urandom(16)
+def prove_raw(device, offset, nonce, volume):
     with open(device, "r+b", buffering=0) as disk:
-        disk.seek(offset << 20)
+        disk.seek(offset)
         disk.write(b"DORMPRUF" + nonce + volume + bytes(BLOCK - 56))
         os.fsync(disk.fileno())
+
+
+def create_raw(device, offset, mib):
+    nonce, volume = os.urandom(32), os.urandom(16)
+    prove_raw(device, offset << 20, nonce, volume)
     return attach(device, "other", volume, nonce, [(offset << 20, mib << 20)])
+
+
+def grow_raw(handle, device, offset, length, s):
+    """By one extent, in bytes, on a device without a file system; s: the volume's status."""
+    nonce = os.urandom(32)
+    prove_raw(device, offset, nonce, bytes.fromhex(s["volume_id"]))
+    table = bytearray(struct.pack("=QQ", offset, length))
+    return call("grow", handle, s["epoch"], pointer(table), 1, 0, nonce, 0, bytes(96))[7]
 
 
 def attach(device, fs, volume, nonce, extents):

@@ -18,6 +18,7 @@ import sys
 import kmod
 
 STORE_AT, STORE_MIB = 8, 16
+GROW_AT, GROW_END, GROW_BYTES = 57 << 20, 64 << 20, 64 << 10  # behind HANDLE's store
 CALLS = 10000  # far more than any needs
 os_ioctl = fcntl.ioctl
 
@@ -130,6 +131,16 @@ def main(device, handle, other):
     each_allocation("epochs", injector, lambda: kmod.epochs(handle), nothing, goes_on)
     each_allocation("changes", injector, lambda: kmod.changes(handle, kept - 1), nothing, goes_on)
     each_allocation("status", injector, lambda: kmod.status(handle), nothing, goes_on)
+    places = iter(range(GROW_AT, GROW_END, GROW_BYTES))
+    now = kmod.status(handle)
+    sizes = []
+
+    def grow():
+        sizes.append(kmod.grow_raw(handle, device, next(places), GROW_BYTES, now))
+
+    failures += each_allocation("grow", injector, grow, nothing, goes_on)
+    if sizes != sorted(set(sizes)):
+        sys.exit("the store did not grow each time it said so")
     each_allocation("seal", injector, lambda: kmod.call("seal", handle), nothing, goes_on)
     drop(kept)
     if failures < 20:

@@ -53,6 +53,7 @@ kept=$((1000000 - $(</sys/kernel/debug/failslab/times)))
 figure writer.kept_from_it $kept allocations
 prove "the writer comes to an end" [ $code = 0 ]
 prove "memory was kept from it" [ $kept -ge 20 ]
+prove "the store has grown" [ "$(kmod status "$handle" | sed -n 's/^store_bytes //p')" -gt $((24 << 20)) ]
 dd if="$volume" of=/ref/two bs=1M iflag=direct status=none
 kmod snapshot "$handle" >/dev/null 2>&1 || die "the next snapshot"
 prove "the change map has every difference" kmod covers "$handle" "$epoch" /ref/one /ref/two --later
