@@ -9,8 +9,9 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
-from vmlab import Disk, KernelLog, Lab, LabError
+from vmlab import Disk, KernelLog, Lab, LabError, machine
 
 RUN = Path(__file__).resolve().parent / "run"
 
@@ -59,6 +60,21 @@ class HarnessTest(unittest.TestCase):
         result = self.run_in_guest("echo c >/proc/sysrq-trigger\nsleep 60\n", timeout=60)
         self.assertEqual(result.ended, "exit")
         self.assertTrue(any("Kernel panic" in problem for problem in result.problems()), result.problems())
+
+    def test_a_machine_that_does_not_boot_is_started_again_and_then_fails(self):
+        with mock.patch("vmlab.machine.BOOT_SECONDS", 0.3):  # nobody boots in that
+            result = self.run_in_guest("exit 0\n")
+        self.assert_one_problem(result, "without reporting a result")
+        real = machine.Machine._has_booted
+        tries = []
+
+        def once_too_slow(booting, seconds):
+            tries.append(seconds)
+            return real(booting, 0.3 if len(tries) == 1 else seconds)
+
+        with mock.patch.object(machine.Machine, "_has_booted", once_too_slow):
+            self.assertEqual(self.run_in_guest("exit 0\n").problems(), [])
+        self.assertEqual(len(tries), 2)
 
     def test_timeout_fails_and_shows_where_everybody_is_stuck(self):
         result = self.run_in_guest("sleep 600\n", timeout=20)

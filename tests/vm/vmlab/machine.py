@@ -33,6 +33,8 @@ COMMAND_LINE = [
     "watchdog_thresh=30", "sysctl.kernel.hung_task_timeout_secs=60",
 ]
 
+BOOT_TRIES, BOOT_SECONDS = 3, 90  # a boot takes three seconds, on a busy host thirty
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -105,7 +107,10 @@ class Machine:
         for disk in self._disks:
             disk.create()
         self._write_job(kernel, args, systemd, module, install, state, environment or {}, interactive)
-        self._start(kernel, memory, cpus, append, qemu, install, out, interactive)
+        for _ in range(BOOT_TRIES):
+            self._start(kernel, memory, cpus, append, qemu, install, out, interactive)
+            if interactive or self._has_booted(BOOT_SECONDS * kernel.slowness):
+                break
 
     # -- starting ----------------------------------------------------------
 
@@ -167,6 +172,23 @@ class Machine:
         monitor_theirs.close()
         self._reader = threading.Thread(target=self._read_output, args=(ours,), daemon=True)
         self._reader.start()
+
+    def _has_booted(self, seconds):
+        """False, and QEMU is gone, if the guest did not even reach its first program in
+        time. QEMU's emulation hangs like that once in some hundred boots, while the
+        kernel patches itself; our module is not there yet."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if (self.directory / "booted").exists() or not self.is_running():
+                return True
+            time.sleep(0.05)
+        if self._echo is not None:
+            self._echo.write(f"# the machine had not booted after {seconds} s, so it is started again\n")
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        self._monitor_socket.close()
+        return False
 
     def _read_output(self, console):
         with console, open(self.directory / "output.log", "wb") as log:
