@@ -2,6 +2,7 @@
 //
 // Runs the engine on an image file that stands for a volume, for ./dev bench engine.
 //
+//   engine_bench STATE init REPOSITORY
 //   engine_bench STATE backup IMAGE REPOSITORY FREE CHANGED   prints "record ID KIND read N stored N"
 //   engine_bench STATE restore REPOSITORY RECORD FILE
 //   engine_bench STATE verify REPOSITORY
@@ -223,9 +224,10 @@ void readAtRandom(const std::string& state, char** words)
 int main(int argc, char** argv)
 {
     const std::string verb = argc > 2 ? argv[2] : "";
-    if (!(verb == "backup" && argc == 7) && !(verb == "restore" && argc == 6) &&
-        !(verb == "verify" && argc == 4) && !(verb == "random" && argc == 6)) {
-        std::fprintf(stderr, "usage: engine_bench STATE backup|restore|verify|random ...\n");
+    if (!(verb == "init" && argc == 4) && !(verb == "backup" && argc == 7) &&
+        !(verb == "restore" && argc == 6) && !(verb == "verify" && argc == 4) &&
+        !(verb == "random" && argc == 6)) {
+        std::fprintf(stderr, "usage: engine_bench STATE init|backup|restore|verify|random ...\n");
         return 2;
     }
     const std::string state = argv[1];
@@ -235,7 +237,9 @@ int main(int argc, char** argv)
     context.machineId = Id128::fromHex("ffeeddccbbaa99887766554433221100").value();
     context.machineName = "bench";
     (void)need(Catalog::open(context.catalogPath));
-    if (verb == "backup")
+    if (verb == "init")
+        (void)openRepository(state, argv[3]);
+    else if (verb == "backup")
         backUp(context, state, argv + 3);
     else if (verb == "restore")
         restore(state, argv + 3);
