@@ -37,6 +37,8 @@ static int check_device(struct dormouse_attach *a, struct block_device *bdev)
 		if (!memcmp(v->id, a->volume_id, 16))
 			return refuse(a, -EEXIST, "a volume with this id is attached already");
 	}
+	if (ground_is_taken(bdev))
+		return refuse(a, -EBUSY, "another volume's store is on the device");
 	return 0;
 }
 
@@ -87,7 +89,16 @@ static int create(struct volume *v, struct dormouse_attach *a, const struct stor
 	u64 store_blocks;
 	int err;
 
-	err = check_extents(a, extents, (u64)v->nr_sectors << SECTOR_SHIFT, &store_blocks);
+	err = check_extents(a, extents, ground_bytes(v), &store_blocks);
+	if (!err && volume_is_external(v)) {
+		v->super.external = true;
+		v->super.ground_bytes = ground_bytes(v);
+		err = ground_identify(v, v->super.ground_id, a->reason);
+		if (!err)
+			err = ground_check_copied(v, extents, a->nr_extents, a->reason);
+	}
+	if (!err)
+		err = ground_check(v, extents, a->nr_extents, a->reason);
 	if (!err)
 		err = store_check_proofs(v, extents, a->nr_extents, a->nonce, a->reason);
 	if (err)
@@ -117,11 +128,27 @@ static int create(struct volume *v, struct dormouse_attach *a, const struct stor
 	return 0;
 }
 
+/* Is the ground of an external store still what it was? */
+static int find_ground(struct volume *v, struct dormouse_attach *a,
+		       const struct store_extent *extents)
+{
+	u8 id[16];
+	int err = ground_identify(v, id, a->reason);
+
+	if (!err && memcmp(id, v->super.ground_id, 16))
+		return refuse(a, -ESTALE, memchr_inv(id, 0, 16) ?
+			      "the volume that the store is on has begun a new history" :
+			      "the volume that the store is on is not attached");
+	return err ? err : ground_check(v, extents, v->super.nr_extents, a->reason);
+}
+
 static int recover(struct volume *v, struct dormouse_attach *a, struct store_extent *extents)
 {
 	int err;
 
 	err = store_super_read(v, a->superblock_offset, a->superblock_offset_b, extents, a->reason);
+	if (!err && volume_is_external(v))
+		err = find_ground(v, a, extents);
 	if (err)
 		return err;
 	err = store_geometry(v, extents);
@@ -182,28 +209,46 @@ static int start(struct volume *v, struct dormouse_attach *a)
 	return 0;
 }
 
+/* The device of a descriptor, for as long as that is held. */
+static struct block_device *device_of(struct fd f)
+{
+	struct inode *inode;
+
+	if (!fd_file(f))
+		return ERR_PTR(-EBADF);
+	inode = fd_file(f)->f_mapping->host;
+	if (!S_ISBLK(inode->i_mode) || !(fd_file(f)->f_mode & FMODE_READ))
+		return ERR_PTR(-ENOTBLK);
+	return I_BDEV(inode);
+}
+
+static int take_ground(struct volume *v, struct dormouse_attach *a)
+{
+	struct fd f = fdget(a->store_fd);
+	struct block_device *bdev = device_of(f);
+	int err = IS_ERR(bdev) ? PTR_ERR(bdev) : ground_take(v, bdev, a->reason);
+
+	if (fd_file(f))
+		fdput(f);
+	return err;
+}
+
 int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 {
+	struct fd f = fdget(a->device_fd);
+	struct block_device *bdev = device_of(f);
 	struct store_extent *extents;
-	struct block_device *bdev;
 	struct volume *v = NULL;
-	struct inode *inode;
-	struct fd f;
 	u32 i, nr = 0;
 	int err;
 
-	f = fdget(a->device_fd);
-	if (!fd_file(f))
-		return -EBADF;
-	inode = fd_file(f)->f_mapping->host;
 	extents = kvcalloc(DORMOUSE_MAX_EXTENTS, sizeof(*extents), GFP_KERNEL);
 	err = -ENOMEM;
 	if (!extents)
 		goto out;
-	err = -ENOTBLK;
-	if (!S_ISBLK(inode->i_mode) || !(fd_file(f)->f_mode & FMODE_READ))
+	err = PTR_ERR_OR_ZERO(bdev);
+	if (err)
 		goto out;
-	bdev = I_BDEV(inode);
 	volume_reap(); /* it may be what comes back */
 	err = check_device(a, bdev);
 	if (err)
@@ -218,6 +263,11 @@ int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 	if (!v)
 		goto out;
 	memcpy(v->id, a->volume_id, 16);
+	if (a->flags & DORMOUSE_ATTACH_EXTERNAL) {
+		err = take_ground(v, a);
+		if (err)
+			goto drop;
+	}
 	if (a->flags & DORMOUSE_ATTACH_CREATE) {
 		for (i = 0; i < a->nr_extents; i++)
 			extents[i] = (struct store_extent){
@@ -230,6 +280,7 @@ int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 		err = start(v, a);
 	if (err == -ESTALE)
 		a->state = DORMOUSE_STATE_UNVERIFIED;
+drop:
 	if (err) {
 		volume_put(v);
 		goto out;
@@ -241,7 +292,8 @@ int volume_attach(struct dormouse_attach *a, const struct dormouse_extent *list)
 	memcpy(a->epoch_id, volume_open_epoch(v)->id, 16);
 out:
 	kvfree(extents);
-	fdput(f);
+	if (fd_file(f))
+		fdput(f);
 	return err;
 }
 
@@ -253,7 +305,8 @@ bool volume_reap(void)
 	list_for_each_entry_safe(v, next, &volumes, link) {
 		if (!volume_is_gone(v))
 			continue;
-		volume_fail(v, "the disk was taken away");
+		volume_fail(v, volume_is_there(v) ? "the disk that its store is on was taken away" :
+						    "the disk was taken away");
 		if (volume_detach(v, false))
 			all = false;
 		else

@@ -5,7 +5,7 @@
  * of the device mapper (an LVM snapshot merged into it). What exactly changes, nobody can
  * tell, but that it happens can be noticed: the change map is void from then on, so
  * that the next backup compares, and the snapshots end, for they may show what
- * was never there at once.
+ * was never there at once. If it is the device of an external store, that has ended.
  */
 #include <linux/blk-mq.h>
 #include <linux/ftrace.h>
@@ -19,18 +19,25 @@ static void notrace note(const struct gendisk *disk, const char *reason)
 	struct volume *v;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(v, &volumes, link)
-		if (v->disk == disk) {
+	list_for_each_entry_rcu(v, &volumes, link) {
+		if (v->disk == disk)
 			WRITE_ONCE(v->bypassed, reason);
-			worker_kick(v);
-		}
+		else if (v->ground.disk == disk)
+			WRITE_ONCE(v->undermined, reason);
+		else
+			continue;
+		worker_kick(v);
+	}
 	rcu_read_unlock();
 }
 
 bool bypass_settle(struct volume *v)
 {
-	const char *reason = xchg(&v->bypassed, NULL);
+	const char *reason = xchg(&v->undermined, NULL);
 
+	if (reason)
+		volume_fail(v, "something other than a write changed the store's device");
+	reason = xchg(&v->bypassed, NULL);
 	if (!reason || v->failed || v->disowned || v->dying)
 		return false;
 	pr_warn("dormouse: volume %pUb: %s; what changed is not known\n", v->id, reason);
@@ -70,6 +77,8 @@ static void notrace on_table(unsigned long ip, unsigned long parent_ip, struct f
 	list_for_each_entry_rcu(v, &volumes, link)
 		if (v->is_mapped && v->disk->private_data == device)
 			note(v->disk, "its device got another table");
+		else if (v->ground.is_mapped && v->ground.disk->private_data == device)
+			note(v->ground.disk, "its device got another table");
 	rcu_read_unlock();
 }
 
@@ -79,13 +88,20 @@ static struct ftrace_ops table_ops = {
 };
 static bool watches_tables; /* control_mutex */
 
+static bool is_mapped(const struct gendisk *disk)
+{
+	return !strncmp(disk->disk_name, "dm-", 3);
+}
+
 /* The device mapper may have been loaded since the last time, or anew. */
 int bypass_watch(struct volume *v)
 {
 	char name[] = "dm_swap_table";
 	int err;
 
-	if (strncmp(v->disk->disk_name, "dm-", 3))
+	v->is_mapped = is_mapped(v->disk);
+	v->ground.is_mapped = is_mapped(v->ground.disk);
+	if (!v->is_mapped && !v->ground.is_mapped)
 		return 0;
 	err = ftrace_set_filter(&table_ops, name, strlen(name), 1);
 	if (!err && !watches_tables)
@@ -93,7 +109,6 @@ int bypass_watch(struct volume *v)
 	if (err)
 		return err;
 	watches_tables = true;
-	v->is_mapped = true;
 	return 0;
 }
 

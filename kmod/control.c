@@ -36,7 +36,9 @@ static long do_attach(struct dormouse_attach *a)
 	long err;
 
 	memset(a->reason, 0, sizeof(a->reason));
-	if (a->flags & ~DORMOUSE_ATTACH_CREATE || a->fs > DORMOUSE_FS_XFS)
+	if (a->flags & ~(DORMOUSE_ATTACH_CREATE | DORMOUSE_ATTACH_EXTERNAL) ||
+	    a->fs > DORMOUSE_FS_XFS || a->pad ||
+	    (a->store_fd && !(a->flags & DORMOUSE_ATTACH_EXTERNAL)))
 		return -EINVAL;
 	if (a->flags & DORMOUSE_ATTACH_CREATE) {
 		if (!a->nr_extents || a->nr_extents > DORMOUSE_MAX_EXTENTS)
@@ -202,7 +204,7 @@ static bool next_changed(struct volume *v, const struct volume_epoch *e, u64 fro
 		first = max(from, bit * DORMOUSE_GRANULE_BYTES);
 		bit = change_map_next_clear(map, g->nr_granules, bit);
 		end = min(bit * DORMOUSE_GRANULE_BYTES, g->bytes);
-		for (i = 0; i < l->nr_extents && first < end; i++) {
+		for (i = 0; i < l->nr_hidden && first < end; i++) {
 			const struct store_extent *own = &l->guard[i];
 
 			if (own->offset + own->length <= first || !store_hides(own, e->epoch + 1))

@@ -39,8 +39,8 @@ static int reserve(struct volume *v, struct growth *g, const struct dormouse_ext
 		g->more[i].offset = list[i].offset;
 		g->more[i].length = list[i].length;
 		/* super_grow() judges them; here only the sum must be a size of memory. */
-		bytes += min(list[i].length, v->geometry.bytes);
-		if (bytes > v->geometry.bytes)
+		bytes += min(list[i].length, ground_bytes(v));
+		if (bytes > ground_bytes(v))
 			return -EINVAL;
 	}
 	g->layout = store_layout_alloc(v, volume_store(v)->nr_extents + nr + 1);
@@ -79,7 +79,10 @@ static int plan(struct volume *v, struct growth *g, struct dormouse_grow *a)
 			sizeof(a->reason));
 		return err;
 	}
-	return store_check_proofs(v, g->more, a->nr_extents, a->nonce, a->reason);
+	err = ground_check(v, g->more, a->nr_extents, a->reason);
+	if (!err)
+		err = ground_check_copied(v, g->more, a->nr_extents, a->reason);
+	return err ? err : store_check_proofs(v, g->more, a->nr_extents, a->nonce, a->reason);
 }
 
 /* Readers and the hook see the larger store, then the disk does; store_mutex. What was
@@ -108,7 +111,7 @@ int volume_grow(struct volume *v, struct dormouse_grow *a, const struct dormouse
 
 	if (err) {
 		strscpy(a->reason, err == -ENOMEM ? "there is not enough memory" :
-				   "the extents are larger than the volume", sizeof(a->reason));
+				   "the extents are larger than their device", sizeof(a->reason));
 		goto out;
 	}
 	mutex_lock(&v->store_mutex);

@@ -223,12 +223,42 @@ int hook_probed(void)
 	return atomic_read(&probed);
 }
 
+/* Under rcu_read_lock. */
+static void hold(struct volume *v, struct bio *bio, struct ftrace_regs *fregs)
+{
+	unsigned long flags;
+
+	trace_dormouse_hold(v->handle, bio);
+	bio->bi_opf &= ~REQ_NOWAIT;
+	bio_clear_polled(bio);
+	spin_lock_irqsave(&v->lock, flags);
+	bio_list_add(&v->held, bio);
+	v->held_bytes += bio->bi_iter.bi_size;
+	hold_times_begin(v, bio);
+	spin_unlock_irqrestore(&v->lock, flags);
+	volume_stat_add(v, held_writes, 1);
+	worker_kick(v);
+	compat_divert(fregs, held_elsewhere);
+}
+
+/* Whoever writes over an external store is held until it is void, then comes again. */
+static bool hold_for_store(struct bio *bio, struct ftrace_regs *fregs)
+{
+	struct volume *v;
+
+	list_for_each_entry_rcu(v, &volumes, link)
+		if (volume_is_external(v) && !READ_ONCE(v->disowned) && ground_is_hit(v, bio)) {
+			hold(v, bio, fregs);
+			return true;
+		}
+	return false;
+}
+
 static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	struct bio *bio = compat_first_argument(fregs);
 	u64 offset, length, skip;
-	unsigned long flags;
 	struct volume *v;
 	bool failed;
 
@@ -241,6 +271,10 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 		return;
 	}
 	rcu_read_lock();
+	if (unlikely(READ_ONCE(nr_external)) && hold_for_store(bio, fregs)) {
+		rcu_read_unlock();
+		return;
+	}
 	list_for_each_entry_rcu(v, &volumes, link) {
 		if (!volume_overlap(v, bio, &offset, &length, &skip))
 			continue;
@@ -262,17 +296,7 @@ static void notrace hook_callback(unsigned long ip, unsigned long parent_ip,
 			compat_divert(fregs, wait_then_submit);
 			break;
 		}
-		trace_dormouse_hold(v->handle, bio);
-		bio->bi_opf &= ~REQ_NOWAIT;
-		bio_clear_polled(bio);
-		spin_lock_irqsave(&v->lock, flags);
-		bio_list_add(&v->held, bio);
-		v->held_bytes += bio->bi_iter.bi_size;
-		hold_times_begin(v, bio);
-		spin_unlock_irqrestore(&v->lock, flags);
-		volume_stat_add(v, held_writes, 1);
-		worker_kick(v);
-		compat_divert(fregs, held_elsewhere);
+		hold(v, bio, fregs);
 		break;
 	}
 	rcu_read_unlock();

@@ -55,6 +55,7 @@ static int append(struct volume *v, u16 type, u32 payload_bytes)
 	j->sequence++;
 	j->prev_crc = record.header_crc;
 	v->sealed = false;
+	v->sealed_held = false;
 	return 0;
 }
 
@@ -216,6 +217,7 @@ int journal_checkpoint(struct volume *v)
 int journal_seal(struct volume *v, bool leaving)
 {
 	const size_t words = BITS_TO_LONGS(v->geometry.nr_regions);
+	const bool held = volume_is_external(v) && volume_is_held(v);
 	int err;
 
 	volume_follow_partition(v);
@@ -231,9 +233,11 @@ int journal_seal(struct volume *v, bool leaving)
 	memset(v->intents, 0, words * sizeof(long));
 	memset(v->touched, 0, words * sizeof(long));
 	err = journal_state(v, DORMOUSE_RECORD_SEAL,
-			    leaving && volume_in_use(v) ? DORMOUSE_STATE_LEFT_OPEN : 0);
+			    (leaving && volume_in_use(v) ? DORMOUSE_STATE_LEFT_OPEN : 0) |
+			    (held ? DORMOUSE_STATE_HELD : 0));
 	if (!err) {
 		v->sealed = true;
+		v->sealed_held = held;
 		volume_stat_add(v, seals, 1);
 	}
 	return err;

@@ -3,7 +3,7 @@
 
 /* Structures that live on disk may not change size by accident. */
 _Static_assert(sizeof(struct dormouse_disk_record) == DORMOUSE_RECORD_HEADER_BYTES, "record header");
-_Static_assert(sizeof(struct dormouse_disk_super) == 128, "superblock");
+_Static_assert(sizeof(struct dormouse_disk_super) == 160, "superblock");
 _Static_assert(DORMOUSE_SUPER_MAX_EXTENTS * sizeof(struct dormouse_disk_extent) <=
 	       DORMOUSE_SUPER_BYTES - DORMOUSE_STORE_BLOCK, "extent table");
 _Static_assert(sizeof(struct dormouse_disk_state) == 64, "state");
@@ -44,6 +44,11 @@ void super_pack(const struct store_super *super, const struct store_extent *exte
 	disk->checkpoint_prev_crc = cpu_to_le32(super->checkpoint_prev_crc);
 	disk->checkpoint_sequence = cpu_to_le64(super->checkpoint_sequence);
 	disk->undo_base = cpu_to_le32(super->undo_base);
+	if (super->external) {
+		disk->incompatible = cpu_to_le32(DORMOUSE_FEATURE_EXTERNAL);
+		disk->ground_bytes = cpu_to_le64(super->ground_bytes);
+		memcpy(disk->ground_id, super->ground_id, 16);
+	}
 	for (i = 0; i < super->nr_extents; i++) {
 		table[i].offset = cpu_to_le64(extents[i].offset);
 		table[i].length = cpu_to_le64(extents[i].length);
@@ -52,8 +57,14 @@ void super_pack(const struct store_super *super, const struct store_extent *exte
 	disk->crc = cpu_to_le32(super_crc(copy));
 }
 
-/* Rule E: block-aligned, not empty, ascending in the volume or not, but disjoint
- * from its neighbours in the list and inside the volume; 4 blocks at both ends. */
+/* Of the device that the store lies on. */
+static u64 ground_bytes(const struct store_super *super)
+{
+	return super->external ? super->ground_bytes : super->volume_bytes;
+}
+
+/* Rule E: block-aligned, not empty, ascending on the device or not, but disjoint
+ * from its neighbours in the list and inside the device; 4 blocks at both ends. */
 static int check_extents(const struct store_super *super, const struct store_extent *extents,
 			 u64 *store_blocks)
 {
@@ -66,8 +77,8 @@ static int check_extents(const struct store_super *super, const struct store_ext
 		const struct store_extent *e = &extents[i];
 
 		if (!e->length || e->offset % DORMOUSE_STORE_BLOCK ||
-		    e->length % DORMOUSE_STORE_BLOCK || e->offset > super->volume_bytes ||
-		    e->length > super->volume_bytes - e->offset)
+		    e->length % DORMOUSE_STORE_BLOCK || e->offset > ground_bytes(super) ||
+		    e->length > ground_bytes(super) - e->offset)
 			return -EUCLEAN;
 		for (j = 0; j < i; j++)
 			if (e->offset < extents[j].offset + extents[j].length &&
@@ -95,7 +106,8 @@ int super_unpack(const void *copy, struct store_super *super, struct store_exten
 		return -EINVAL;
 	if (le32_to_cpu(disk->crc) != super_crc(copy))
 		return -EUCLEAN;
-	if (le32_to_cpu(disk->version) != DORMOUSE_FORMAT_VERSION || disk->incompatible)
+	if (le32_to_cpu(disk->version) != DORMOUSE_FORMAT_VERSION ||
+	    le32_to_cpu(disk->incompatible) & ~DORMOUSE_FEATURE_EXTERNAL)
 		return -EOPNOTSUPP;
 	memcpy(super->volume_id, disk->volume_id, 16);
 	memcpy(super->store_id, disk->store_id, 16);
@@ -103,6 +115,9 @@ int super_unpack(const void *copy, struct store_super *super, struct store_exten
 	super->incarnation = le64_to_cpu(disk->incarnation);
 	super->fs = le32_to_cpu(disk->fs);
 	super->volume_bytes = le64_to_cpu(disk->volume_bytes);
+	super->external = le32_to_cpu(disk->incompatible) & DORMOUSE_FEATURE_EXTERNAL;
+	super->ground_bytes = le64_to_cpu(disk->ground_bytes);
+	memcpy(super->ground_id, disk->ground_id, 16);
 	super->nr_extents = le32_to_cpu(disk->nr_extents);
 	super->journal_start = le32_to_cpu(disk->journal_start);
 	super->journal_blocks = le32_to_cpu(disk->journal_blocks);
@@ -142,7 +157,7 @@ int super_grow(struct store_super *super, struct store_extent *extents, u64 head
 		const struct store_extent *e = &more[i];
 
 		if (!e->length || (e->offset | e->length) % DORMOUSE_STORE_BLOCK ||
-		    e->offset > super->volume_bytes || e->length > super->volume_bytes - e->offset)
+		    e->offset > ground_bytes(super) || e->length > ground_bytes(super) - e->offset)
 			return -EINVAL;
 		for (j = 0; j < i + super->nr_extents; j++) {
 			const struct store_extent *other = j < i ? &more[j] : &extents[j - i];

@@ -20,7 +20,7 @@ extern "C" {
 #define DORMOUSE_SUPER_MAX_EXTENTS 512u
 
 struct store_extent {
-	u64 offset, length; /* bytes, on the volume */
+	u64 offset, length; /* bytes, on the device that the store lies on */
 	u64 since;          /* the epoch that was open when the store got it; 0: from the first */
 };
 
@@ -31,6 +31,9 @@ struct store_super {
 	u64 incarnation;
 	u32 fs;
 	u64 volume_bytes;
+	bool external;      /* the store lies on another device, of ground_bytes */
+	u64 ground_bytes;
+	u8 ground_id[16];   /* the store of the volume whose file it is in; zero: none */
 	u32 nr_extents;
 	u32 journal_start, journal_blocks;
 	u32 undo_start, undo_blocks;
@@ -39,6 +42,17 @@ struct store_super {
 	u32 checkpoint_prev_crc;
 	u64 checkpoint_sequence;
 };
+
+/* The store is all of a device that has nothing else on it. */
+static inline bool super_is_bare(const struct store_super *super)
+{
+	u32 i;
+
+	for (i = 0; i < sizeof(super->ground_id); i++)
+		if (super->ground_id[i])
+			return false;
+	return super->external;
+}
 
 /* Fills `copy` (DORMOUSE_SUPER_BYTES) for writing. */
 void super_pack(const struct store_super *super, const struct store_extent *extents, void *copy);
@@ -66,7 +80,7 @@ static inline u64 super_undo_lap(const struct store_super *super, u64 position)
  * The store grows by `more`: the undo ring is cut open at `head`, where its next record
  * goes, and they are put in between. So nothing that is in the ring moves, no position
  * changes, and all of the new room is free at once. `extents` has room for
- * DORMOUSE_SUPER_MAX_EXTENTS. -EINVAL: they are not whole blocks of the volume, or part
+ * DORMOUSE_SUPER_MAX_EXTENTS. -EINVAL: they are not whole blocks of its device, or part
  * of the store already. -ENOSPC: too many pieces or blocks. Then nothing has changed.
  */
 int super_grow(struct store_super *super, struct store_extent *extents, u64 head,

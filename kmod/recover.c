@@ -349,6 +349,14 @@ int recover_store(struct volume *v, char *reason)
 			DORMOUSE_REASON_BYTES);
 		return -ESTALE;
 	}
+	/* The store's disk may have been away, and what was written meanwhile need not
+	 * show in the sentinel: only a new mount changes that. */
+	if (v->ground.disk != v->disk &&
+	    (r.last_type != DORMOUSE_RECORD_SEAL || r.state_flags & DORMOUSE_STATE_HELD)) {
+		strscpy(reason, "its store is on another disk, and recording ended while it was in use",
+			DORMOUSE_REASON_BYTES);
+		return -ESTALE;
+	}
 	if (!sentinel_verify(v, reason))
 		return -ESTALE;
 	err = read_undo(&r);

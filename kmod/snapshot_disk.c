@@ -136,7 +136,7 @@ static void hide_store(struct snapshot_disk *d, struct bio *bio, u64 start, u64 
 
 	rcu_read_lock();
 	l = rcu_dereference(d->volume->layout);
-	for (i = 0; i < l->nr_extents; i++) {
+	for (i = 0; i < l->nr_hidden; i++) {
 		from = max(start, l->guard[i].offset);
 		to = min(end, l->guard[i].offset + l->guard[i].length);
 		for (; from < to; from += part) {

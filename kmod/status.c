@@ -49,6 +49,8 @@ static void fill_status(struct volume *v, struct dormouse_status *s)
 	s->sealed = v->sealed;
 	s->dev_major = MAJOR(v->bdev->bd_dev);
 	s->dev_minor = MINOR(v->bdev->bd_dev);
+	s->store_major = MAJOR(volume_is_external(v) ? v->ground.bdev->bd_dev : v->bdev->bd_dev);
+	s->store_minor = MINOR(volume_is_external(v) ? v->ground.bdev->bd_dev : v->bdev->bd_dev);
 	s->volume_bytes = v->geometry.bytes;
 	s->store_bytes = volume_store(v)->nr_blocks * DORMOUSE_STORE_BLOCK;
 	s->undo_bytes = (u64)v->super.undo_blocks * DORMOUSE_STORE_BLOCK;
@@ -82,8 +84,8 @@ int status_print(struct volume *v, char *out, int at)
 		return at;
 	status_fill(v, s);
 	at += sysfs_emit_at(out, at,
-		"%pUb handle=%u dev=%u:%u %s %s epoch=%llu changed=%llu snapshots=%u undo=%llu/%llu sealed=%u memory=%llu passed=%llu held=%llu waited=%llu copied=%llu batches=%llu intents=%llu checkpoints=%llu seals=%llu written=%llu %s\n",
-		v->id, s->handle, s->dev_major, s->dev_minor,
+		"%pUb handle=%u dev=%u:%u store=%u:%u %s %s epoch=%llu changed=%llu snapshots=%u undo=%llu/%llu sealed=%u memory=%llu passed=%llu held=%llu waited=%llu copied=%llu batches=%llu intents=%llu checkpoints=%llu seals=%llu written=%llu %s\n",
+		v->id, s->handle, s->dev_major, s->dev_minor, s->store_major, s->store_minor,
 		s->mode == DORMOUSE_MODE_SNAPSHOT ? "snapshot" : "tracking",
 		states[s->state], s->epoch, s->changed_bytes, s->nr_snapshots,
 		s->undo_used_bytes, s->undo_bytes, s->sealed, s->memory_bytes,

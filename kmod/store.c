@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR GPL-3.0-or-later
 /*
  * Blocks of the store, and of the volume below the file system, by bios of our own
- * to the whole disk. No file, no page cache: what reads and writes here works
+ * to the whole disk, which for an external store is not the volume's. No file, no page cache: what reads and writes here works
  * while the volume is mounted, dormant, or the machine is going down.
  */
 #include <linux/sort.h>
@@ -54,15 +54,14 @@ static struct page *first_page(const u8 *buffer, u64 length, unsigned int *part)
 }
 
 /* Submits one contiguous range of the disk. */
-static void submit_range(struct volume *v, struct store_io *io, blk_opf_t opf, sector_t sector,
+static void submit_range(struct gendisk *disk, struct store_io *io, blk_opf_t opf, sector_t sector,
 			 u8 *buffer, u64 length)
 {
 	while (length) {
 		unsigned int nr = is_vmalloc_addr(buffer) ?
 			min_t(u64, DIV_ROUND_UP(length + offset_in_page(buffer), PAGE_SIZE),
 			      BIO_MAX_VECS) : 1;
-		struct bio *bio = bio_alloc_bioset(v->disk->part0, nr, opf, GFP_NOIO,
-						   &store_bios);
+		struct bio *bio = bio_alloc_bioset(disk->part0, nr, opf, GFP_NOIO, &store_bios);
 
 		bio->bi_iter.bi_sector = sector;
 		bio->bi_private = io;
@@ -99,12 +98,22 @@ int store_io_wait(struct store_io *io)
 
 /* The disk may have got another medium: then nothing here is ours any more. One that
  * is being removed still takes writes, ours as well as those of its file system. */
-static bool same_disk(struct volume *v)
+static bool same_disk(const struct volume *v)
 {
 	return v->disk->diskseq == v->diskseq;
 }
 
-/* Where a store block lies on the volume, and how many follow it there. */
+static bool same_ground(const struct volume *v)
+{
+	return v->ground.disk->diskseq == v->ground.diskseq;
+}
+
+static sector_t ground_sector(const struct volume *v, u64 offset)
+{
+	return v->ground.start + (offset >> SECTOR_SHIFT);
+}
+
+/* Where a store block lies on its device, and how many follow it there. */
 static u64 locate(const struct store_layout *l, u64 block, u64 *contiguous)
 {
 	u32 low = 0, high = l->nr_extents;
@@ -134,17 +143,24 @@ static u64 locate_undo(struct volume *v, u64 position, u64 *contiguous)
 	return offset;
 }
 
-void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
-			u64 offset, u64 length)
+/* Reads into a part of `bio`. */
+static void submit_clone(struct gendisk *disk, struct store_io *io, sector_t sector,
+			 struct bio *bio, u64 at, u64 length)
 {
-	struct bio *clone = bio_alloc_clone(v->disk->part0, bio, GFP_NOIO, &store_bios);
+	struct bio *clone = bio_alloc_clone(disk->part0, bio, GFP_NOIO, &store_bios);
 
 	bio_trim(clone, at >> SECTOR_SHIFT, length >> SECTOR_SHIFT);
-	clone->bi_iter.bi_sector = v->start + (offset >> SECTOR_SHIFT);
+	clone->bi_iter.bi_sector = sector;
 	clone->bi_private = io;
 	clone->bi_end_io = store_end_io;
 	atomic_inc(&io->pending);
 	submit_bio_noacct(clone);
+}
+
+void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
+			u64 offset, u64 length)
+{
+	submit_clone(v->disk, io, v->start + (offset >> SECTOR_SHIFT), bio, at, length);
 }
 
 void store_clone_undo(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
@@ -157,7 +173,7 @@ void store_clone_undo(struct volume *v, struct store_io *io, struct bio *bio, u6
 		skip %= DORMOUSE_STORE_BLOCK;
 		offset = locate_undo(v, position, &contiguous) + skip;
 		part = min(length, contiguous * DORMOUSE_STORE_BLOCK - skip);
-		store_clone_origin(v, io, bio, at, offset, part);
+		submit_clone(v->ground.disk, io, ground_sector(v, offset), bio, at, part);
 		at += part;
 		skip += part;
 		length -= part;
@@ -170,7 +186,7 @@ static void submit_store(struct volume *v, struct store_io *io, blk_opf_t opf, u
 {
 	const struct store_layout *l = volume_store(v);
 
-	if (!same_disk(v) || block + nr_blocks > l->nr_blocks) {
+	if (!same_ground(v) || block + nr_blocks > l->nr_blocks) {
 		io->status = BLK_STS_IOERR;
 		return;
 	}
@@ -178,7 +194,7 @@ static void submit_store(struct volume *v, struct store_io *io, blk_opf_t opf, u
 		u64 contiguous, offset = locate(l, block, &contiguous);
 		u64 nr = min_t(u64, nr_blocks, contiguous);
 
-		submit_range(v, io, opf, v->start + (offset >> SECTOR_SHIFT), buffer,
+		submit_range(v->ground.disk, io, opf, ground_sector(v, offset), buffer,
 			     nr * DORMOUSE_STORE_BLOCK);
 		buffer += nr * DORMOUSE_STORE_BLOCK;
 		block += nr;
@@ -223,8 +239,8 @@ void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, 
 			     void *buffer)
 {
 	if (same_disk(v))
-		submit_range(v, io, REQ_OP_READ | REQ_SYNC, v->start + (offset >> SECTOR_SHIFT),
-			     buffer, length);
+		submit_range(v->disk, io, REQ_OP_READ | REQ_SYNC,
+			     v->start + (offset >> SECTOR_SHIFT), buffer, length);
 	else
 		io->status = BLK_STS_IOERR;
 }
@@ -238,6 +254,16 @@ int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer)
 	return store_io_wait(&io);
 }
 
+int store_ground_read(struct volume *v, u64 offset, u32 length, void *buffer)
+{
+	struct store_io io;
+
+	store_io_begin(&io);
+	submit_range(v->ground.disk, &io, REQ_OP_READ | REQ_SYNC, ground_sector(v, offset), buffer,
+		     length);
+	return store_io_wait(&io);
+}
+
 int store_check_proofs(struct volume *v, const struct store_extent *extents, u32 nr,
 		       const u8 *nonce, char *reason)
 {
@@ -245,7 +271,7 @@ int store_check_proofs(struct volume *v, const struct store_extent *extents, u32
 	u32 i;
 
 	for (i = 0; i < nr; i++) {
-		int err = store_origin_read(v, extents[i].offset, DORMOUSE_STORE_BLOCK,
+		int err = store_ground_read(v, extents[i].offset, DORMOUSE_STORE_BLOCK,
 					    v->journal.buffer);
 
 		if (err) {
@@ -294,6 +320,7 @@ void store_layout_fill(struct store_layout *l, const struct store_super *super,
 	u32 i;
 
 	l->nr_extents = super->nr_extents;
+	l->nr_hidden = super->external ? 0 : super->nr_extents;
 	l->undo_start = super->undo_start;
 	l->undo_blocks = super->undo_blocks;
 	l->undo_base = super->undo_base;
@@ -335,7 +362,7 @@ int store_geometry(struct volume *v, const struct store_extent *extents)
 }
 
 /* The first store extent that ends behind `offset` decides; the list is sorted. */
-bool store_guards(struct volume *v, u64 offset, u64 length)
+bool store_lies_at(struct volume *v, u64 offset, u64 length)
 {
 	const struct store_layout *l;
 	u32 low = 0, high;
@@ -357,6 +384,11 @@ bool store_guards(struct volume *v, u64 offset, u64 length)
 	return guards;
 }
 
+bool store_guards(struct volume *v, u64 offset, u64 length)
+{
+	return !volume_is_external(v) && store_lies_at(v, offset, length);
+}
+
 /* Copy A, then B: one of them is whole at any moment. */
 int store_super_write(struct volume *v)
 {
@@ -372,15 +404,24 @@ int store_super_write(struct volume *v)
 			   DORMOUSE_SUPER_BLOCKS, copy, true);
 }
 
+/* Whether it can be the store's, as far as its own words go. */
+static bool is_of(const struct volume *v, const struct store_super *super)
+{
+	return !memcmp(super->volume_id, v->id, 16) &&
+	       super->volume_bytes == (u64)v->nr_sectors << SECTOR_SHIFT &&
+	       super->external == volume_is_external(v) &&
+	       (!super->external || super->ground_bytes == ground_bytes(v));
+}
+
 /* The newest valid copy of this volume's; -ESTALE and a reason if there is none. */
 int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
 		     struct store_extent *extents, char *reason)
 {
 	const u64 offsets[2] = { offset_a, offset_b };
-	const u64 bytes = (u64)v->nr_sectors << SECTOR_SHIFT;
+	const u64 bytes = ground_bytes(v);
 	struct store_extent *table;
 	struct store_super super;
-	bool found = false;
+	int found = 0;
 	void *copy;
 	int i, err = 0;
 
@@ -394,18 +435,20 @@ int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
 		if ((i && !offsets[i]) || offsets[i] % DORMOUSE_STORE_BLOCK ||
 		    bytes < DORMOUSE_SUPER_BYTES || offsets[i] > bytes - DORMOUSE_SUPER_BYTES)
 			continue;
-		if (store_origin_read(v, offsets[i], DORMOUSE_SUPER_BYTES, copy) ||
-		    super_unpack(copy, &super, table) || memcmp(super.volume_id, v->id, 16) ||
-		    super.volume_bytes != bytes)
+		if (store_ground_read(v, offsets[i], DORMOUSE_SUPER_BYTES, copy) ||
+		    super_unpack(copy, &super, table) || !is_of(v, &super))
 			continue;
-		if (found && super.generation <= v->super.generation)
+		if (found++ && super.generation <= v->super.generation)
 			continue;
-		found = true;
 		v->super = super;
 		memcpy(extents, table, super.nr_extents * sizeof(*table));
 	}
 	if (!found) {
 		strscpy(reason, "the store is not there any more", DORMOUSE_REASON_BYTES);
+		err = -ESTALE;
+	} else if (found == 1 && super_is_bare(&v->super)) {
+		strscpy(reason, "something else was made at one end of the store's device",
+			DORMOUSE_REASON_BYTES);
 		err = -ESTALE;
 	}
 out:
@@ -420,7 +463,7 @@ static int super_io(struct volume *v, blk_opf_t opf, u64 offset, void *copy)
 	struct store_io io;
 
 	store_io_begin(&io);
-	submit_range(v, &io, opf | REQ_SYNC, v->start + (offset >> SECTOR_SHIFT), copy,
+	submit_range(v->ground.disk, &io, opf | REQ_SYNC, ground_sector(v, offset), copy,
 		     DORMOUSE_SUPER_BYTES);
 	return store_io_wait(&io);
 }
@@ -431,8 +474,8 @@ static bool is_ours(struct volume *v, u64 offset)
 {
 	const struct dormouse_disk_super *disk = v->journal.buffer;
 
-	return same_disk(v) ||
-	       (volume_in_use(v) && !super_io(v, REQ_OP_READ, offset, v->journal.buffer) &&
+	return same_ground(v) ||
+	       (!volume_is_external(v) && volume_in_use(v) && !super_io(v, REQ_OP_READ, offset, v->journal.buffer) &&
 		le64_to_cpu(disk->magic) == DORMOUSE_SUPER_MAGIC &&
 		le64_to_cpu(disk->incarnation) == v->super.incarnation &&
 		!memcmp(disk->store_id, v->super.store_id, sizeof(disk->store_id)));
@@ -445,7 +488,7 @@ void store_super_invalidate(struct volume *v)
 	void *copy = v->journal.buffer;
 	int i;
 
-	if (!get_capacity(v->disk)) /* taken away: every write would fail, and complain */
+	if (!get_capacity(v->ground.disk)) /* taken away: every write would fail, and complain */
 		return;
 	for (i = 0; i < 2; i++) {
 		if (!is_ours(v, copies[i]))

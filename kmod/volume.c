@@ -5,6 +5,7 @@
 #include "volume.h"
 
 LIST_HEAD(volumes);
+unsigned int nr_external;
 
 void *volume_zalloc(struct volume *v, size_t bytes)
 {
@@ -54,6 +55,7 @@ static void volume_free(struct kref *ref)
 	vfree(volume_store(v));
 	free_percpu(v->in_flight);
 	free_percpu(v->stats);
+	ground_put(v);
 	put_device(&v->bdev->bd_device);
 	module_put(v->driver);
 	kfree(v);
@@ -88,6 +90,10 @@ struct volume *volume_alloc(struct block_device *bdev, char *reason)
 	v->diskseq = v->disk->diskseq;
 	v->start = bdev->bd_start_sect;
 	v->nr_sectors = bdev_nr_sectors(bdev);
+	v->ground = (struct store_ground){
+		.disk = v->disk, .diskseq = v->diskseq,
+		.start = v->start, .nr_sectors = v->nr_sectors,
+	};
 	v->last_write = jiffies;
 	v->last_checkpoint = jiffies;
 	worker_init(v);
@@ -273,13 +279,24 @@ bool volume_is_held(struct volume *v)
 	return held;
 }
 
+static bool is_there(const struct gendisk *disk, u64 diskseq)
+{
+	return disk->diskseq == diskseq && !test_bit(GD_DEAD, &disk->state);
+}
+
+bool volume_is_there(const struct volume *v)
+{
+	return is_there(v->disk, v->diskseq);
+}
+
 bool volume_is_gone(const struct volume *v)
 {
-	return v->disk->diskseq != v->diskseq || test_bit(GD_DEAD, &v->disk->state);
+	return !volume_is_there(v) || !is_there(v->ground.disk, v->ground.diskseq);
 }
 
 void volume_publish(struct volume *v)
 {
+	WRITE_ONCE(nr_external, nr_external + volume_is_external(v));
 	list_add_tail_rcu(&v->link, &volumes);
 	queue_delayed_work(v->wq, &v->tick, HZ);
 }
@@ -289,6 +306,7 @@ void volume_unpublish(struct volume *v)
 	WRITE_ONCE(v->dying, true);
 	cancel_delayed_work_sync(&v->tick);
 	list_del_rcu(&v->link);
+	WRITE_ONCE(nr_external, nr_external - volume_is_external(v));
 	synchronize_rcu();
 	worker_release_all(v);
 	undo_wait(v);

@@ -76,7 +76,18 @@ struct store_layout {
 	size_t bytes;                 /* that this takes */
 	u64 *first_block;             /* of the store, at which each extent begins */
 	struct store_extent *extents; /* in store order */
-	struct store_extent *guard;   /* the same, ascending in the volume */
+	struct store_extent *guard;   /* the same, ascending on the device */
+	u32 nr_hidden;                /* of them, on the volume itself: all, or none */
+};
+
+/* The device that the store lies on. */
+struct store_ground {
+	struct block_device *bdev; /* referenced, never opened; NULL: the volume's own */
+	struct gendisk *disk;
+	struct module *driver;
+	u64 diskseq;
+	bool is_mapped;
+	sector_t start, nr_sectors; /* absolute on the disk */
 };
 
 struct volume_journal {
@@ -111,8 +122,10 @@ struct volume {
 	struct module *driver;
 	bool is_mapped;             /* the disk is the device mapper's */
 	const char *bypassed;       /* why what was written past us is not known; see bypass.c */
+	const char *undermined;     /* the same of an external store's device */
 	u64 diskseq;
 	sector_t start, nr_sectors; /* absolute on the disk */
+	struct store_ground ground;
 
 	/* hook */
 	unsigned long *intents;     /* regions with a durable intent */
@@ -144,6 +157,7 @@ struct volume {
 	struct volume_undo undo;
 	struct volume_sentinel sentinel;
 	bool sealed;
+	bool sealed_held;           /* ... and was held then, which an external store says */
 	bool dying;                 /* detaching: what is held goes on as it is */
 	bool disowned;              /* the superblocks are void: the ground is anybody's */
 	unsigned long last_checkpoint;
@@ -166,10 +180,22 @@ static inline struct store_layout *volume_store(const struct volume *v)
 	return rcu_dereference_protected(v->layout, true);
 }
 
+/* The store lies on another device. */
+static inline bool volume_is_external(const struct volume *v)
+{
+	return v->ground.bdev != NULL;
+}
+
+static inline u64 ground_bytes(const struct volume *v)
+{
+	return (u64)v->ground.nr_sectors << SECTOR_SHIFT;
+}
+
 #define volume_stat_add(v, field, n) this_cpu_add((v)->stats->field, n)
 
 /* volume.c: life and lookup. */
 extern struct list_head volumes; /* RCU for readers, control_mutex for writers */
+extern unsigned int nr_external; /* of them, that have an external store */
 struct volume *volume_find(u32 handle);        /* referenced; NULL */
 void volume_put(struct volume *v);
 struct volume *volume_alloc(struct block_device *bdev, char *reason);
@@ -193,8 +219,10 @@ bool volume_is_held(struct volume *v);
 /* Reading the partition table again makes new devices of the same partitions: finds
  * the volume's. store_mutex. */
 void volume_follow_partition(struct volume *v);
-/* The disk was taken away, or has another medium: there will be no more writes. */
+/* The disk was taken away, or has another medium, so there will be no more writes; or so
+ * was the store's, so there will be no more records. */
 bool volume_is_gone(const struct volume *v);
+bool volume_is_there(const struct volume *v); /* its own disk is */
 /* Ends recording for good; any context that may sleep, store_mutex held or not. */
 void volume_fail(struct volume *v, const char *reason);
 /* No later boot may trust the store: makes the superblocks void, once. From then on
@@ -231,6 +259,8 @@ int store_origin_read(struct volume *v, u64 offset, u32 length, void *buffer);
 void store_origin_read_begin(struct volume *v, struct store_io *io, u64 offset, u32 length,
 			     void *buffer);
 int store_geometry(struct volume *v, const struct store_extent *extents);
+/* Of the device that the store lies on. */
+int store_ground_read(struct volume *v, u64 offset, u32 length, void *buffer);
 /* Memory for so many extents, to be filled and freed by vfree(). */
 struct store_layout *store_layout_alloc(struct volume *v, u32 nr_extents);
 void store_layout_fill(struct store_layout *layout, const struct store_super *super,
@@ -242,7 +272,9 @@ int store_super_write(struct volume *v);
 int store_super_read(struct volume *v, u64 offset_a, u64 offset_b,
 		     struct store_extent *extents, char *reason);
 void store_super_invalidate(struct volume *v); /* zeroes both copies */
-bool store_guards(struct volume *v, u64 offset, u64 length); /* no lock */
+/* Whether the store is there: on the volume; on the device that it lies on. No lock. */
+bool store_guards(struct volume *v, u64 offset, u64 length);
+bool store_lies_at(struct volume *v, u64 offset, u64 length);
 /* An extent that every snapshot of this epoch, and the change map of the one before it,
  * leaves out. One that the store got later was free in it, or is none of its concern. */
 static inline bool store_hides(const struct store_extent *extent, u64 epoch)
@@ -262,6 +294,22 @@ void store_clone_origin(struct volume *v, struct store_io *io, struct bio *bio, 
 			u64 offset, u64 length);
 void store_clone_undo(struct volume *v, struct store_io *io, struct bio *bio, u64 at,
 		      u64 position, u64 skip, u64 length);
+
+/* ground.c: a store on another device; control_mutex. An errno comes with a reason. */
+/* Takes references on it, if it may be the ground of a store. */
+int ground_take(struct volume *v, struct block_device *bdev, char *reason);
+void ground_put(struct volume *v);
+/* The id of the store that the volume on that device has; zero: it is no volume. */
+int ground_identify(struct volume *v, u8 *id, char *reason);
+/* Whether a store may be there; v->super.ground_id is known. */
+int ground_check(struct volume *v, const struct store_extent *extents, u32 nr, char *reason);
+/* Whether no snapshot of the volume on that device needs what is there. */
+int ground_check_copied(struct volume *v, const struct store_extent *extents, u32 nr,
+			char *reason);
+/* A volume may not begin on what is the ground of another's store. */
+bool ground_is_taken(struct block_device *bdev);
+/* Somebody else's write hits the store. Any context. */
+bool ground_is_hit(struct volume *v, struct bio *bio);
 
 /* journal.c; store_mutex. All are durable when they return 0. */
 int journal_intents(struct volume *v, const u32 *regions, u32 nr);
@@ -348,28 +396,34 @@ int control_init(void);
 void control_exit(void);
 
 /*
- * The part of the volume that the bio touches, in bytes: *offset and *length, and
+ * The part of a range of a disk that the bio touches, in bytes: *offset and *length, and
  * *skip, the bytes of the bio before it (a bio of the whole disk may start before
- * the volume). False if it touches nothing of it.
+ * the range). False if it touches nothing of it.
  */
-static inline bool volume_overlap(const struct volume *v, struct bio *bio, u64 *offset,
-				  u64 *length, u64 *skip)
+static inline bool sectors_overlap(struct bio *bio, const struct gendisk *disk, sector_t start,
+				   sector_t nr_sectors, u64 *offset, u64 *length, u64 *skip)
 {
 	sector_t first = bio->bi_iter.bi_sector, last;
 
 	if (!bio_flagged(bio, BIO_REMAPPED))
 		first += bio->bi_bdev->bd_start_sect;
 	last = first + bio_sectors(bio);
-	if (bio->bi_bdev->bd_disk != v->disk || last <= v->start ||
-	    first >= v->start + v->nr_sectors)
+	if (bio->bi_bdev->bd_disk != disk || last <= start || first >= start + nr_sectors)
 		return false;
-	*skip = first < v->start ? (v->start - first) << SECTOR_SHIFT : 0;
-	if (first < v->start)
-		first = v->start;
-	last = min(last, v->start + v->nr_sectors);
-	*offset = (first - v->start) << SECTOR_SHIFT;
+	*skip = first < start ? (start - first) << SECTOR_SHIFT : 0;
+	if (first < start)
+		first = start;
+	last = min(last, start + nr_sectors);
+	*offset = (first - start) << SECTOR_SHIFT;
 	*length = (last - first) << SECTOR_SHIFT;
 	return true;
+}
+
+/* The part of the volume that the bio touches. */
+static inline bool volume_overlap(const struct volume *v, struct bio *bio, u64 *offset,
+				  u64 *length, u64 *skip)
+{
+	return sectors_overlap(bio, v->disk, v->start, v->nr_sectors, offset, length, skip);
 }
 
 #endif

@@ -201,7 +201,11 @@ void worker_release(struct volume *v, struct bio *bio)
 	v->held_bytes -= bio->bi_iter.bi_size;
 	hold_times_end(v, bio);
 	spin_unlock_irq(&v->lock);
-	if (!is_over(v) && volume_overlap(v, bio, &offset, &length, &skip)) {
+	if (!volume_overlap(v, bio, &offset, &length, &skip)) {
+		submit_bio_noacct(bio); /* held for its external store's sake */
+		return;
+	}
+	if (!is_over(v)) {
 		/* Advisory, and a snapshot needs what it would throw away. */
 		if (is_dataless(bio) && undo_needed(v, offset, length)) {
 			bio_endio(bio);
@@ -226,12 +230,10 @@ void worker_release(struct volume *v, struct bio *bio)
 /* Somebody else writes where the store is: it is his ground from now on. */
 static void yield_store(struct volume *v, struct bio_list *batch)
 {
-	u64 offset, length, skip;
 	struct bio *bio;
 
 	bio_list_for_each(bio, batch)
-		if (volume_overlap(v, bio, &offset, &length, &skip) &&
-		    store_guards(v, offset, length))
+		if (ground_is_hit(v, bio))
 			volume_fail(v, "the store was overwritten");
 }
 
@@ -295,6 +297,8 @@ static void tick_fn(struct work_struct *work)
 	} else if (!v->dying && !v->failed && !v->gate) {
 		if (!v->sealed && time_after(jiffies, READ_ONCE(v->last_write) + idle))
 			err = seal_idle(v);
+		else if (v->sealed_held && !volume_is_held(v))
+			err = seal_idle(v); /* after an absence it counts that nobody had it */
 		else if (!v->sealed && time_after(jiffies, v->last_checkpoint +
 						  msecs_to_jiffies(DORMOUSE_CHECKPOINT_MS)))
 			err = journal_checkpoint(v);

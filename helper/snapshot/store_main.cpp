@@ -31,8 +31,11 @@ constexpr const char* usage =
     "\n"
     "  --offset BYTES        where the volume begins in the image (default 0)\n"
     "  --length BYTES        how long it is (default: to the end)\n"
+    "  --store IMAGE         the device that the store lies on, if it is not on the volume\n"
+    "  --store-offset BYTES  where that begins in its image (default 0)\n"
+    "  --store-length BYTES  how long it is (default: to the end)\n"
     "  --superblock BYTES    where a superblock copy is; may be given twice\n"
-    "                        (default: the whole volume is searched)\n"
+    "                        (default: all of the volume, or of --store, is searched)\n"
     "  --force               snapshot: even if no durable snapshot lives\n"
     "  --json                machine-readable output\n"
     "\n"
@@ -42,6 +45,9 @@ struct Options
 {
     std::uint64_t offsetBytes = 0;
     std::uint64_t lengthBytes = 0;
+    std::string storePath; ///< empty: on the volume itself
+    std::uint64_t storeOffsetBytes = 0;
+    std::uint64_t storeLengthBytes = 0;
     std::vector<std::uint64_t> superblockOffsetsBytes;
     bool isForced = false;
     bool isJson = false;
@@ -59,10 +65,13 @@ std::optional<std::uint64_t> parseNumber(std::string_view text)
 
 std::optional<Options> parseOptions(int argc, char** argv)
 {
-    enum { Offset = 1, Length, Superblock, Force, Json, Help };
+    enum { Offset = 1, Length, Store, StoreOffset, StoreLength, Superblock, Force, Json, Help };
     const option known[] = {
         {"offset", required_argument, nullptr, Offset},
         {"length", required_argument, nullptr, Length},
+        {"store", required_argument, nullptr, Store},
+        {"store-offset", required_argument, nullptr, StoreOffset},
+        {"store-length", required_argument, nullptr, StoreLength},
         {"superblock", required_argument, nullptr, Superblock},
         {"force", no_argument, nullptr, Force},
         {"json", no_argument, nullptr, Json},
@@ -71,8 +80,8 @@ std::optional<Options> parseOptions(int argc, char** argv)
     };
     Options options;
     for (int which; (which = getopt_long(argc, argv, "h", known, nullptr)) != -1;) {
-        const auto value =
-            optarg != nullptr ? parseNumber(optarg) : std::optional<std::uint64_t>(0);
+        const bool isNumber = optarg != nullptr && which != Store;
+        const auto value = isNumber ? parseNumber(optarg) : std::optional<std::uint64_t>(0);
         if (!value)
             return std::nullopt;
         switch (which) {
@@ -81,6 +90,15 @@ std::optional<Options> parseOptions(int argc, char** argv)
             break;
         case Length:
             options.lengthBytes = *value;
+            break;
+        case Store:
+            options.storePath = optarg;
+            break;
+        case StoreOffset:
+            options.storeOffsetBytes = *value;
+            break;
+        case StoreLength:
+            options.storeLengthBytes = *value;
             break;
         case Superblock:
             options.superblockOffsetsBytes.push_back(*value);
@@ -171,7 +189,16 @@ int run(const Options& options)
     auto source = StoreSource::open(words[1], options.offsetBytes, options.lengthBytes);
     if (!source)
         return failed(source.error());
-    auto reader = StoreReader::open(std::move(*source), options.superblockOffsetsBytes);
+    std::optional<StoreSource> ground;
+    if (!options.storePath.empty()) {
+        auto opened = StoreSource::open(options.storePath, options.storeOffsetBytes,
+                                        options.storeLengthBytes);
+        if (!opened)
+            return failed(opened.error());
+        ground = std::move(*opened);
+    }
+    auto reader = StoreReader::open(std::move(*source), options.superblockOffsetsBytes,
+                                    std::move(ground));
     if (!reader)
         return failed(reader.error());
 

@@ -70,9 +70,10 @@ Result<StoreState> decodeState(ByteView payload, std::uint64_t volumeBytes)
     state.undoPrevCrc = in.u32();
     state.undoTailPrevCrc = in.u32();
     state.wasLeftOpen = (flags & DORMOUSE_STATE_LEFT_OPEN) != 0;
+    state.wasHeld = (flags & DORMOUSE_STATE_HELD) != 0;
     if (!in.ok() || epochCount == 0)
         return wrong("a state record names no epoch");
-    if ((flags & ~DORMOUSE_STATE_LEFT_OPEN) != 0 || sentinelCount > DORMOUSE_SENTINEL_MAX)
+    if ((flags & ~(DORMOUSE_STATE_LEFT_OPEN | DORMOUSE_STATE_HELD)) != 0 || sentinelCount > DORMOUSE_SENTINEL_MAX)
         return wrong("a state record has unknown flags or too many sentinels");
     if (state.undoTail > state.undoHead || state.undoTailSequence > state.undoSequence)
         return wrong("a state record's undo ring ends before it begins");

@@ -40,6 +40,7 @@ struct StoreState
 {
     std::uint64_t openEpoch = 0;
     bool wasLeftOpen = false;
+    bool wasHeld = false; ///< a SEAL of an external store: the volume was mounted, or held
     std::vector<StoreEpoch> epochs; ///< ascending, the open one last
     std::vector<dormouse_disk_sentinel> sentinels;
     StoreMap intents;

@@ -47,9 +47,10 @@ int unpackSuper(ByteView copy, UnpackedSuper& unpacked)
 } // namespace
 
 Result<StoreReader> StoreReader::open(StoreSource source,
-                                      const std::vector<std::uint64_t>& superblockOffsetsBytes)
+                                      const std::vector<std::uint64_t>& superblockOffsetsBytes,
+                                      std::optional<StoreSource> ground)
 {
-    StoreReader reader(std::move(source));
+    StoreReader reader(std::move(source), std::move(ground));
     if (auto found = reader.findSuper(superblockOffsetsBytes); !found)
         return tl::make_unexpected(found.error());
     if (auto read = reader.readJournal(); !read)
@@ -79,14 +80,14 @@ void StoreReader::note(bool isDamage, std::string sentence)
     m_findings.push_back({isDamage, std::move(sentence)});
 }
 
-/// Every block of the volume that begins with a superblock's magic.
+/// Every block that begins with a superblock's magic.
 std::vector<std::uint64_t> StoreReader::searchSupers() const
 {
     std::vector<std::uint64_t> found;
     Bytes chunk;
-    for (std::uint64_t at = 0; at < m_source.sizeBytes(); at += searchBytes) {
-        chunk.resize(std::min(searchBytes, m_source.sizeBytes() - at));
-        if (!m_source.read(at, chunk))
+    for (std::uint64_t at = 0; at < ground().sizeBytes(); at += searchBytes) {
+        chunk.resize(std::min(searchBytes, ground().sizeBytes() - at));
+        if (!ground().read(at, chunk))
             continue; // an unreadable place may hold no superblock; another one is looked for
         for (std::uint64_t in = 0; in + sizeof(u64) <= chunk.size(); in += blockBytes)
             if (ByteReader(ByteView(chunk).subspan(in)).u64() == DORMOUSE_SUPER_MAGIC)
@@ -102,7 +103,7 @@ Result<void> StoreReader::findSuper(const std::vector<std::uint64_t>& offsetsByt
     const auto candidates = offsetsBytes.empty() ? searchSupers() : offsetsBytes;
     for (const std::uint64_t offset : candidates) {
         Bytes copy(DORMOUSE_SUPER_BYTES);
-        if (!m_source.read(offset, copy))
+        if (!ground().read(offset, copy))
             continue;
         UnpackedSuper unpacked;
         const int result = unpackSuper(copy, unpacked);
@@ -111,7 +112,9 @@ Result<void> StoreReader::findSuper(const std::vector<std::uint64_t>& offsetsByt
             note(true, "The superblock copy at byte " + std::to_string(offset) + " is damaged.");
         if (result != 0)
             continue;
-        // A copy of a copy, in a disk image that lies on this volume, is none.
+        if (unpacked.super.external != m_ground.has_value()) // somebody else's
+            continue;
+        // A copy of a copy, in a disk image that lies there, is none.
         const store_extent& first = unpacked.extents.front();
         const store_extent& last = unpacked.extents.back();
         if (offset != first.offset && offset != last.offset + last.length - DORMOUSE_SUPER_BYTES)
@@ -129,7 +132,8 @@ Result<void> StoreReader::findSuper(const std::vector<std::uint64_t>& offsetsByt
     if (!isFound && isNewer)
         return fail(Error::Code::Unsupported, "the store was written by a newer Dormouse");
     if (!isFound)
-        return fail(Error::Code::NotFound, "there is no store on this volume");
+        return fail(Error::Code::NotFound, m_ground ? "there is no store of another volume there"
+                                                    : "there is no store on this volume");
     if (m_super.volume_bytes > m_source.sizeBytes())
         return fail(Error::Code::Corrupt,
                     "the store belongs to a larger volume than this image holds");
@@ -151,7 +155,7 @@ Result<void> StoreReader::readStore(std::uint64_t block, MutableByteView into) c
             continue;
         }
         const auto part = std::min<std::uint64_t>(into.size(), extent.length - atBytes);
-        if (auto read = m_source.read(extent.offset + atBytes, into.first(part)); !read)
+        if (auto read = ground().read(extent.offset + atBytes, into.first(part)); !read)
             return read;
         into = into.subspan(part);
         atBytes = 0;
@@ -353,7 +357,7 @@ ExtentList StoreReader::extentsBefore(std::uint64_t epoch) const
 {
     ExtentList list;
     for (const store_extent& extent : m_extents)
-        if (extent.since < epoch)
+        if (!m_ground && extent.since < epoch)
             list.push_back({extent.offset, extent.length});
     return mergeExtents(std::move(list));
 }
@@ -362,7 +366,7 @@ ExtentList StoreReader::extentsSince(std::uint64_t epoch) const
 {
     ExtentList list;
     for (const store_extent& extent : m_extents)
-        if (extent.since >= epoch)
+        if (!m_ground && extent.since >= epoch)
             list.push_back({extent.offset, extent.length});
     return mergeExtents(std::move(list));
 }

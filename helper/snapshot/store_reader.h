@@ -19,6 +19,7 @@
 #include "helper/snapshot/store_source.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,11 +51,13 @@ class StoreReader
 {
 public:
     /// `superblockOffsetsBytes`: where to look for superblock copies; none =
-    /// search the whole volume. Reads all old data to check it.
+    /// search all of it. `ground`: the device that an external store lies on; nullopt: the
+    /// store is on the volume itself. Reads all old data to check it.
     /// NotFound: no store there. Corrupt: its journal does not begin where the
     /// superblock says. Unsupported: a newer format. Invalid: two stores.
     [[nodiscard]] static Result<StoreReader>
-    open(StoreSource source, const std::vector<std::uint64_t>& superblockOffsetsBytes = {});
+    open(StoreSource source, const std::vector<std::uint64_t>& superblockOffsetsBytes = {},
+         std::optional<StoreSource> ground = std::nullopt);
 
     [[nodiscard]] const store_super& super() const { return m_super; }
     [[nodiscard]] Id128 volumeId() const;
@@ -98,7 +101,13 @@ public:
                                            const Sink& sink) const;
 
 private:
-    explicit StoreReader(StoreSource source) : m_source(std::move(source)) {}
+    StoreReader(StoreSource source, std::optional<StoreSource> ground)
+        : m_source(std::move(source)), m_ground(std::move(ground))
+    {
+    }
+
+    /// What the store lies on.
+    [[nodiscard]] const StoreSource& ground() const { return m_ground ? *m_ground : m_source; }
 
     [[nodiscard]] Result<void> findSuper(const std::vector<std::uint64_t>& offsetsBytes);
     [[nodiscard]] std::vector<std::uint64_t> searchSupers() const;
@@ -112,7 +121,7 @@ private:
     [[nodiscard]] bool isUndoNeeded() const;
     void readUndo();
     void judgeUndo(std::uint64_t endBlock);
-    /// Extents that the store had before `epoch` began, or only since then.
+    /// Extents of the volume that the store had before `epoch` began, or only since then.
     [[nodiscard]] ExtentList extentsBefore(std::uint64_t epoch) const;
     [[nodiscard]] ExtentList extentsSince(std::uint64_t epoch) const;
     [[nodiscard]] Result<void> readStore(std::uint64_t block, MutableByteView into) const;
@@ -120,6 +129,7 @@ private:
     [[nodiscard]] const StoreEpoch* findEpoch(std::uint64_t number) const;
 
     StoreSource m_source;
+    std::optional<StoreSource> m_ground;
     store_super m_super{};
     std::vector<SuperCopy> m_superCopies;
     std::vector<store_extent> m_extents;

@@ -153,6 +153,8 @@ std::string storeAsText(const StoreReader& reader)
                       " bytes\nstore  " + reader.storeId().hex() + ", generation " +
                       number(super.generation) + ", incarnation " + number(super.incarnation) +
                       ", file system " + number(super.fs) + "\n";
+    if (super.external)
+        out += "on another device of " + number(super.ground_bytes) + " bytes\n";
     for (const auto& copy : reader.superCopies())
         out += "superblock at byte " + number(copy.offsetBytes) + ", generation " +
                number(copy.generation) + "\n";
@@ -186,6 +188,7 @@ std::string storeAsJson(const StoreReader& reader)
            ",\"volumeBytes\":" + number(super.volume_bytes) +
            ",\"generation\":" + number(super.generation) +
            ",\"incarnation\":" + number(super.incarnation) + ",\"fileSystem\":" + number(super.fs) +
+           ",\"isExternal\":" + boolean(super.external) +
            ",\"superblocks\":" +
            array(reader.superCopies(),
                  [](const StoreReader::SuperCopy& copy) {

@@ -27,7 +27,7 @@
 #define DORMOUSE_RECORD_MAGIC 0x4345524du           /* "MREC" */
 
 struct dormouse_disk_extent {
-	__le64 offset; /* bytes from the start of the volume */
+	__le64 offset; /* bytes from the start of the device that the store lies on */
 	__le64 length; /* bytes */
 	__le64 since;  /* the epoch that was open when the store got it; 0: from the first */
 };
@@ -53,7 +53,14 @@ struct dormouse_disk_super {
 	__le64 checkpoint_sequence; /* what that record's sequence must be */
 	__le32 undo_base; /* where in the undo ring its position 0 lies */
 	__le32 reserved2;
+	/* EXTERNAL; else zero */
+	__u8 ground_id[16];  /* the store of the volume whose file this is in; zero: none */
+	__le64 ground_bytes; /* size of the device that the store lies on */
+	__le64 reserved3;
 };
+
+/* Features that a reader must know. */
+#define DORMOUSE_FEATURE_EXTERNAL 1u /* the store lies on another device */
 
 enum dormouse_record_type {
 	DORMOUSE_RECORD_EPOCH = 1,    /* a new epoch began; state follows */
@@ -115,6 +122,7 @@ struct dormouse_disk_sentinel {
 #define DORMOUSE_SENTINEL_MAX 32u
 
 #define DORMOUSE_STATE_LEFT_OPEN 1u /* somebody had the volume open when we left */
+#define DORMOUSE_STATE_HELD 2u      /* SEAL of an external store: it was mounted, or held */
 
 /* Payload of EPOCH, MAP and SEAL. Followed by, in this order: nr_epochs epoch
  * entries, nr_sentinels sentinels, the epochs' maps in the same order, then the

@@ -9,8 +9,8 @@
  * size of ABI 1. Every reserved field must be zero (else -EINVAL).
  *
  * Units: offsets and lengths are bytes, counted from the start of the *volume*
- * (the block device the descriptor names, be it a partition), and multiples of
- * DORMOUSE_SECTOR_BYTES. Identifiers of 16 bytes are opaque random values.
+ * (the block device the descriptor names, be it a partition), those of a store from the
+ * start of the device that it lies on, and multiples of DORMOUSE_SECTOR_BYTES. Identifiers of 16 bytes are opaque random values.
  *
  * read() on the control device returns whole struct dormouse_event records
  * (blocking unless O_NONBLOCK; poll() works); each open file has its own queue
@@ -51,7 +51,7 @@ struct dormouse_info {
 };
 
 struct dormouse_extent {
-	__u64 offset; /* bytes from the start of the volume */
+	__u64 offset; /* bytes from the start of the volume, or of the store's device */
 	__u64 length; /* bytes */
 };
 
@@ -78,7 +78,7 @@ enum dormouse_fs {
 /*
  * ATTACH: start recording the writes of a volume.
  *
- * CREATE: format a new store in `extents` (resident: on the volume itself) and
+ * CREATE: format a new store in `extents` (of the volume itself, or see EXTERNAL) and
  *   start the first epoch. The first 4 KiB of every extent must hold the proof
  *   record (struct dormouse_extent_proof with this nonce), written by the
  *   caller *through the file* and made durable: the kernel reads it back from
@@ -89,9 +89,21 @@ enum dormouse_fs {
  *   reason: nothing of ours is written, for the store's ground may be somebody
  *   else's by now, and nothing is recorded until a new store is made.
  *
- * The descriptor may be closed afterwards: nothing is kept open.
+ * EXTERNAL: the store lies on the device that `store_fd` names, not on the volume.
+ *   Either that device is a volume, attached now and with its store on itself: the
+ *   extents are a file on it. Without CREATE its store must be the one that it had
+ *   then, for only so it is known that nobody moved the file meanwhile. -EBUSY: one of
+ *   its snapshots needs what lies there (write the file's every block before).
+ *   Or it is nobody's (no volume, not mounted, not held): the extent is all of it, in
+ *   whole blocks of 4 KiB, and the superblocks lie at its two ends.
+ *   A device that lies above the volume must not be named: the volume's writes would
+ *   wait for themselves. Loop devices are refused for that reason (-EOPNOTSUPP); for
+ *   others the caller looks.
+ *
+ * The descriptors may be closed afterwards: nothing is kept open.
  */
 #define DORMOUSE_ATTACH_CREATE 1u
+#define DORMOUSE_ATTACH_EXTERNAL 2u
 
 struct dormouse_extent_proof {
 	__u8 magic[8];                    /* "DORMPRUF" */
@@ -117,6 +129,8 @@ struct dormouse_attach {
 	__u32 state;    /* out: enum dormouse_state */
 	__u8 epoch_id[DORMOUSE_ID_BYTES]; /* out: the open epoch */
 	char reason[DORMOUSE_REASON_BYTES]; /* out: why unverified, or why refused */
+	__s32 store_fd; /* EXTERNAL; else zero */
+	__u32 pad;
 };
 
 /*
@@ -178,6 +192,7 @@ struct dormouse_status {
 	__u8 epoch_id[DORMOUSE_ID_BYTES];
 	struct dormouse_stats stats;
 	char reason[DORMOUSE_REASON_BYTES];
+	__u32 store_major, store_minor; /* the device that the store lies on */
 };
 
 /*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// cut_replayer LOG SIZE KEPT CUTS SEED [PART PARTS [AHEAD]]
+// cut_replayer LOG SIZE KEPT CUTS SEED [PART PARTS [AHEAD [VOLUME GROUND]]]
 //
 // What a power cut leaves of a volume's disk, thousands of times. LOG is QEMU's
 // record of all writes to the disk (its blklogwrites driver: in the order in which
@@ -18,7 +18,8 @@
 // The log knows nothing of the module, so the last two are oracles. Of CUTS cuts,
 // PART of PARTS are done (for several processes). With AHEAD, a cut finds as many of
 // the log's next writes to the volume on the disk too, without the store's: as if
-// writes were let go too early, which must be found out. Prints "figure NAME VALUE UNIT"
+// writes were let go too early, which must be found out. VOLUME and GROUND: the partitions
+// that the volume and its external store are, as OFFSET,LENGTH in bytes. Prints "figure NAME VALUE UNIT"
 // lines; exit code 1 if anything is missing or wrong, 2 if the log is unusable.
 #include "helper/snapshot/store_reader.h"
 #include "kmod/change_map.h"
@@ -63,10 +64,18 @@ struct Write
     const std::uint8_t* data = nullptr; // none for a discard
 };
 
+struct Range
+{
+    std::uint64_t offsetBytes = 0, lengthBytes = 0;
+};
+
+// What is replayed is the volume, or the volume and behind it the device of its store.
 class Log
 {
 public:
-    explicit Log(const char* path)
+    // Of the disk, what lies in these ranges counts, and is addressed as if there were
+    // nothing between them.
+    Log(const char* path, const std::vector<Range>& ranges)
     {
         const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
         struct stat status
@@ -97,13 +106,35 @@ public:
                 write.data = m_bytes + at;
                 at += write.lengthBytes;
             }
-            writes.push_back(write);
+            std::uint64_t before = 0;
+            const std::size_t known = writes.size();
+            for (const Range& range : ranges) {
+                if (const auto part = partOf(write, range); part.lengthBytes != 0) {
+                    writes.push_back(part);
+                    writes.back().offsetBytes += before;
+                }
+                before += range.lengthBytes;
+            }
+            if (writes.size() == known && (write.flags & kFlush) != 0) // of the whole disk
+                writes.push_back({0, 0, write.flags, nullptr});
         }
     }
 
     std::vector<Write> writes;
 
 private:
+    static Write partOf(Write write, const Range& range)
+    {
+        const std::uint64_t from = std::max(write.offsetBytes, range.offsetBytes);
+        const std::uint64_t to = std::min(write.offsetBytes + write.lengthBytes,
+                                          range.offsetBytes + range.lengthBytes);
+        if (write.data != nullptr && from < to)
+            write.data += from - write.offsetBytes;
+        write.offsetBytes = from - range.offsetBytes;
+        write.lengthBytes = from < to ? to - from : 0;
+        return write;
+    }
+
     const std::uint8_t* m_bytes = nullptr;
     std::uint64_t m_size = 0;
 };
@@ -162,8 +193,11 @@ struct Totals
 class Replay
 {
 public:
-    Replay(const Log& log, std::uint64_t sizeBytes, std::uint64_t snapshotsKept)
-        : m_log(log), m_base(sizeBytes), m_state(sizeBytes), m_snapshotsKept(snapshotsKept)
+    // volumeBytes: less than sizeBytes if what is behind is the device of its store.
+    Replay(const Log& log, std::uint64_t sizeBytes, std::uint64_t volumeBytes,
+           std::uint64_t snapshotsKept)
+        : m_log(log), m_base(sizeBytes), m_state(sizeBytes), m_volumeBytes(volumeBytes),
+          m_snapshotsKept(snapshotsKept)
     {
         for (const Write& write : log.writes)
             m_state.apply(write);
@@ -171,6 +205,8 @@ public:
         if (!reader)
             giveUp("there is no sound store at the end of the log: " + reader.error().message);
         m_extents = reader->storeExtents();
+        for (store_extent& extent : m_extents)
+            extent.offset += storeBase();
         for (const auto& copy : reader->superCopies())
             m_superOffsets.push_back(copy.offsetBytes);
         m_journal = {reader->super().journal_start, reader->super().journal_blocks};
@@ -199,10 +235,21 @@ public:
 private:
     [[nodiscard]] Result<StoreReader> open() const
     {
-        auto source = StoreSource::open(m_state.path());
+        auto source = StoreSource::open(m_state.path(), 0, m_volumeBytes);
         if (!source)
             return tl::unexpected(source.error());
-        return StoreReader::open(std::move(*source), m_superOffsets);
+        if (storeBase() == 0)
+            return StoreReader::open(std::move(*source), m_superOffsets);
+        auto ground = StoreSource::open(m_state.path(), m_volumeBytes);
+        if (!ground)
+            return tl::unexpected(ground.error());
+        return StoreReader::open(std::move(*source), m_superOffsets, std::move(*ground));
+    }
+
+    // Where the device that the store lies on begins.
+    [[nodiscard]] std::uint64_t storeBase() const
+    {
+        return m_volumeBytes < m_base.size() ? m_volumeBytes : 0;
     }
 
     // A third each: around a MAP record (the end of a snapshot waits for one), at
@@ -278,7 +325,7 @@ private:
     // there are both, of which the second is only written when the first is durable.
     void noteSuper(const Write& write)
     {
-        const std::uint64_t second = m_superOffsets.back();
+        const std::uint64_t second = storeBase() + m_superOffsets.back();
         m_hasStore = m_hasStore || (second >= write.offsetBytes &&
                                     second - write.offsetBytes < write.lengthBytes);
     }
@@ -400,7 +447,7 @@ private:
                                     " granules are missing in the map of epoch " +
                                     std::to_string(epoch.number));
             totals.mappedBytes +=
-                change_map_count(epoch.map->data(), store_nr_granules(m_base.size())) *
+                change_map_count(epoch.map->data(), store_nr_granules(m_volumeBytes)) *
                 DORMOUSE_GRANULE_BYTES;
             totals.writtenBytes += written.size() * DORMOUSE_GRANULE_BYTES;
             ++totals.maps;
@@ -446,6 +493,7 @@ private:
     const Log& m_log;
     Disk m_base;  // everything durable
     Disk m_state; // what a cut left
+    std::uint64_t m_volumeBytes;
     std::uint64_t m_snapshotsKept;
     std::vector<std::size_t> m_pending;
     std::vector<store_extent> m_extents;
@@ -457,15 +505,28 @@ private:
     bool m_isRecording = false, m_hasStore = false;
 };
 
+Range rangeOf(const char* text)
+{
+    char* rest = nullptr;
+    Range range;
+    range.offsetBytes = std::strtoull(text, &rest, 10);
+    range.lengthBytes = *rest == ',' ? std::strtoull(rest + 1, nullptr, 10) : 0;
+    return range;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
-    if (argc != 6 && argc != 8 && argc != 9)
-        giveUp("usage: cut_replayer LOG SIZE KEPT CUTS SEED [PART PARTS [AHEAD]]");
+    if (argc != 6 && argc != 8 && argc != 9 && argc != 11)
+        giveUp("usage: cut_replayer LOG SIZE KEPT CUTS SEED [PART PARTS [AHEAD [VOLUME GROUND]]]");
     const auto number = [&](int i) { return std::strtoull(argv[i], nullptr, 10); };
-    const Log log(argv[1]);
-    Replay replay(log, number(2), number(3));
+    std::vector<Range> ranges{{0, number(2)}};
+    if (argc == 11)
+        ranges = {rangeOf(argv[9]), rangeOf(argv[10])};
+    const Log log(argv[1], ranges);
+    Replay replay(log, ranges.front().lengthBytes + (argc == 11 ? ranges.back().lengthBytes : 0),
+                  ranges.front().lengthBytes, number(3));
     replay.run(number(4), number(5), argc > 6 ? number(6) : 0, argc > 6 ? number(7) : 1,
                argc > 8 ? number(8) : 0);
     const Totals& totals = replay.totals;

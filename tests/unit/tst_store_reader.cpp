@@ -454,6 +454,45 @@ private slots:
         QVERIFY(imageOf(reader, second)); // needs nothing of it
     }
 
+    void aStoreOnAnotherDevice()
+    {
+        StoreBuilder store;
+        store.super.external = true;
+        store.super.ground_bytes = store.volumeBytes;
+        store.writeSuper();
+        const std::uint64_t epoch = store.beginEpoch(true);
+        store.mark(0, 64 << 20);
+        store.undo({5, 70});
+        store.checkpoint();
+        // The volume: another image of the same size, of which two units are known from before.
+        const QString ground = m_folder.filePath("ground.img");
+        const QString volume = m_folder.filePath("volume.img");
+        store.save(ground);
+        Bytes now(store.volumeBytes, 0x77);
+        QFile file(volume);
+        QVERIFY(file.open(QFile::WriteOnly));
+        file.write(reinterpret_cast<const char*>(now.data()), qint64(now.size()));
+        file.close();
+        const auto source = [](const QString& path) {
+            return *StoreSource::open(path.toStdString());
+        };
+        const auto reader = StoreReader::open(source(volume), {}, source(ground));
+        QVERIFY(reader);
+        QCOMPARE(findings(*reader), QString());
+        // Nothing of the volume is the store's, so nothing is left out.
+        QCOMPARE(*reader->changes(epoch), (ExtentList{{0, 64 << 20}}));
+        for (const std::uint64_t unit : {5, 70})
+            std::copy_n(store.disk.begin() + long(unit * DORMOUSE_UNIT_BYTES), DORMOUSE_UNIT_BYTES,
+                        now.begin() + long(unit * DORMOUSE_UNIT_BYTES));
+        QVERIFY(*imageOf(*reader, epoch) == now);
+        // Neither kind is taken for the other.
+        QCOMPARE(StoreReader::open(source(ground)).error().code, Error::Code::NotFound);
+        const StoreBuilder resident;
+        resident.save(volume);
+        QCOMPARE(StoreReader::open(source(ground), {}, source(volume)).error().code,
+                 Error::Code::NotFound);
+    }
+
     void missingOldDataIsDamageOnlyWhileASnapshotNeedsIt()
     {
         StoreBuilder store;
@@ -533,7 +572,7 @@ private slots:
             store.append(DORMOUSE_RECORD_MAP, payload);
             break;
         case 9:
-            store.state(DORMOUSE_RECORD_MAP, 2);
+            store.state(DORMOUSE_RECORD_MAP, 4);
             break;
         case 10: {
             ByteWriter out;

@@ -6,7 +6,11 @@ kmod.py create DEVICE MOUNTPOINT MIB FS      store file, attach; prints the hand
 kmod.py grow [--epoch N] HANDLE MOUNTPOINT MIB
                                              gives that store so much more; prints its bytes
 kmod.py create-raw DEVICE OFFSET_MIB MIB     a store that no file system knows of
-kmod.py recover DEVICE ID OFFSET [OFFSET_B]  attach; prints handle and state, or fails
+kmod.py create-on DEVICE FS STORE_DEVICE [MOUNTPOINT MIB [--hollow]]
+                                             a store that is all of another device, or a file
+                                             on it; --hollow: allocated, but not written
+kmod.py recover DEVICE ID OFFSET [OFFSET_B [STORE_DEVICE]]
+                                             attach; prints handle and state, or fails
 kmod.py status|seal|detach|forget HANDLE
 kmod.py snapshot [--durable] [--within MS] HANDLE...
                                              prints the epochs
@@ -32,7 +36,7 @@ import subprocess
 import sys
 
 FS = {"other": 0, "ext4": 1, "xfs": 2}
-CREATE, FORGET, DURABLE = 1, 1, 1
+CREATE, EXTERNAL, FORGET, DURABLE = 1, 2, 1, 1
 ACKED = 2
 BLOCK = 4096
 LAST, UNWRITTEN, MERGED = 0x1, 0x800, 0x1000  # of FIEMAP
@@ -43,12 +47,12 @@ STORE = ".dormouse-store"
 # Of each call: its number, its layout, and what its fields are for (after the size).
 STRUCTS = {
     "info": (1, "=IIIIII2Q", "n:I n:I n:I n:I n:I zero:Q zero:Q"),
-    "attach": (2, "=IIiI16sQIIQQ32sII16s96s",
-               "flags:I fd:i n:I id:16s pointer:Q n:I zero:I n:Q n:Q n:32s n:I n:I n:16s n:96s"),
+    "attach": (2, "=IIiI16sQIIQQ32sII16s96siI",
+               "flags:I fd:i n:I id:16s pointer:Q n:I zero:I n:Q n:Q n:32s n:I n:I n:16s n:96s fd:i zero:I"),
     "detach": (3, "=IIII", "flags:I handle:I zero:I"),
     "list": (4, "=IIQII", "n:I pointer:Q n:I zero:I"),
-    "status": (5, f"=8I2I9Q16s16s{STATS}Q96s",
-               "handle:I" + 8 * " n:I" + 9 * " n:Q" + " n:16s n:16s" + STATS * " n:Q" + " n:96s"),
+    "status": (5, f"=8I2I9Q16s16s{STATS}Q96sII",
+               "handle:I" + 8 * " n:I" + 9 * " n:Q" + " n:16s n:16s" + STATS * " n:Q" + " n:96s n:I n:I"),
     "snapshot": (6, "=IIQIIQ96s", "n:I pointer:Q n:I zero:I n:Q n:96s"),
     "drop": (7, "=IIQ", "handle:I n:Q"),
     "expose": (8, "=IIQIIII", "handle:I n:Q n:I n:I n:I zero:I"),
@@ -79,8 +83,8 @@ def call(name, *values):
     try:
         fcntl.ioctl(fd, number(name), data)
     except OSError as error:
-        reason = layout.unpack(data)[-1]
-        text = reason.rstrip(b"\0").decode() if isinstance(reason, bytes) else ""
+        reasons = [v for v in layout.unpack(data) if isinstance(v, bytes) and len(v) == 96]
+        text = reasons[0].rstrip(b"\0").decode() if reasons else ""
         raise Failed(f"{name}: {os.strerror(error.errno)} {text}".strip()) from error
     finally:
         os.close(fd)
@@ -88,7 +92,7 @@ def call(name, *values):
 
 
 def status(handle):
-    v = call("status", handle, *([0] * 17), bytes(16), bytes(16), *([0] * STATS), bytes(96))
+    v = call("status", handle, *([0] * 17), bytes(16), bytes(16), *([0] * STATS), bytes(96), 0, 0)
     names = ("mode state fs snapshots in_use sealed major minor volume_bytes store_bytes undo_bytes "
              "undo_used changed memory epoch superblock superblock_b").split()
     result = dict(zip(names, v[2:]))
@@ -96,8 +100,9 @@ def status(handle):
     result["volume_id"], result["epoch_id"] = v[at].hex(), v[at + 1].hex()
     stats = ("passed held waited copied batches intents checkpoints seals written".split())
     result.update(zip(stats, v[at + 2:]))
-    result["hold_us"] = " ".join(f"<{16 << i}:{n}" for i, n in enumerate(v[at + 2 + len(stats):-1]) if n)
-    result["reason"] = v[-1].rstrip(b"\0").decode()
+    result["hold_us"] = " ".join(f"<{16 << i}:{n}" for i, n in enumerate(v[at + 2 + len(stats):-3]) if n)
+    result["reason"] = v[-3].rstrip(b"\0").decode()
+    result["store_major"], result["store_minor"] = v[-2:]
     result["state"] = ["?", "active", "dormant", "unverified", "failed", "gone"][result["state"]]
     result["mode"] = ["?", "tracking", "snapshot"][result["mode"]]
     return result
@@ -125,12 +130,12 @@ def fiemap(fd, start, size):
     return found
 
 
-def create(device, mountpoint, mib, fs):
-    path = os.path.join(mountpoint, STORE)
+def create(device, mountpoint, mib, fs, ground=None, hollow=False):
+    path = os.path.join(mountpoint, STORE + ("-of-another" if ground else ""))
     size = mib << 20
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.posix_fallocate(fd, 0, size)
-    for at in range(0, size, 1 << 20):
+    for at in range(0, 0 if hollow else size, 1 << 20):
         os.pwrite(fd, bytes(min(1 << 20, size - at)), at)
     os.fsync(fd)
     extents = fiemap(fd, 0, size)
@@ -139,7 +144,7 @@ def create(device, mountpoint, mib, fs):
     if fiemap(fd, 0, size) != extents:
         raise Failed("the store file moved")
     settle(fd, mountpoint)
-    return attach(device, fs, volume, nonce, extents)
+    return attach(device, fs, volume, nonce, extents, ground)
 
 
 def prove_pieces(fd, at, extents, nonce, volume):
@@ -192,14 +197,29 @@ def grow_raw(handle, device, offset, length, s):
     return call("grow", handle, s["epoch"], pointer(table), 1, 0, nonce, 0, bytes(96))[7]
 
 
-def attach(device, fs, volume, nonce, extents):
+def create_on(device, fs, ground):
+    """The store is all of another device."""
+    nonce, volume = os.urandom(32), os.urandom(16)
+    prove_raw(ground, 0, nonce, volume)
+    with open(ground, "rb") as disk:
+        size = disk.seek(0, os.SEEK_END) // BLOCK * BLOCK
+    return attach(device, fs, volume, nonce, [(0, size)], ground)
+
+
+def attach(device, fs, volume, nonce, extents, ground=None):
     table = bytearray(struct.pack(f"={2 * len(extents)}Q", *[n for e in extents for n in e]))
+    return attach_devices(CREATE, device, ground, FS[fs], volume, pointer(table), len(extents), 0, 0, 0, nonce)
+
+
+def attach_devices(flags, device, ground, *values):
     disk = os.open(device, os.O_RDONLY)
+    store = os.open(ground, os.O_RDONLY) if ground else 0
     try:
-        return call("attach", CREATE, disk, FS[fs], volume, pointer(table), len(extents), 0, 0, 0, nonce, 0, 0,
-                    bytes(16), bytes(96))
+        return call("attach", flags | (EXTERNAL if ground else 0), disk, *values, 0, 0, bytes(16), bytes(96), store, 0)
     finally:
         os.close(disk)
+        if store:
+            os.close(store)
 
 
 def pointer(buffer):
@@ -207,13 +227,8 @@ def pointer(buffer):
     return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
 
 
-def recover(device, volume, offset, offset_b):
-    disk = os.open(device, os.O_RDONLY)
-    try:
-        return call("attach", 0, disk, 0, bytes.fromhex(volume), 0, 0, 0, offset, offset_b, bytes(32), 0, 0,
-                    bytes(16), bytes(96))
-    finally:
-        os.close(disk)
+def recover(device, volume, offset, offset_b, ground=None):
+    return attach_devices(0, device, ground, 0, bytes.fromhex(volume), 0, 0, 0, offset, offset_b, bytes(32))
 
 
 def snapshot(handles, durable, within_ms=0):
@@ -246,8 +261,10 @@ def device_node(major, minor):
 
 
 def store_extents(handle):
-    """The store's extents, from its superblock on the device."""
+    """The store's extents on the volume, from its superblock on the device."""
     s = status(handle)
+    if (s["major"], s["minor"]) != (s["store_major"], s["store_minor"]):
+        return []
     with open(device_node(s['major'], s['minor']), "rb", buffering=0) as disk:
         disk.seek(s["superblock"])
         copy = disk.read(4 * BLOCK)
@@ -320,8 +337,13 @@ def main(verb, *args):
         print(grow(int(handle), mountpoint, int(mib), epoch))
     elif verb == "create-raw":
         print(create_raw(args[0], int(args[1]), int(args[2]))[11])
+    elif verb == "create-on":
+        hollow = "--hollow" in args
+        device, fs, ground, *place = [a for a in args if a != "--hollow"]
+        v = create(device, place[0], int(place[1]), fs, ground, hollow) if place else create_on(device, fs, ground)
+        print(v[11])
     elif verb == "recover":
-        v = recover(args[0], args[1], int(args[2]), int(args[3]) if len(args) > 3 else 0)
+        v = recover(args[0], args[1], int(args[2]), int(args[3]) if len(args) > 3 else 0, *args[4:])
         print(v[11], ["?", "active", "dormant", "unverified"][v[12]])
     elif verb == "status":
         for key, value in status(int(args[0])).items():

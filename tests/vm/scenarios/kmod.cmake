@@ -22,6 +22,13 @@ foreach(fs ext4 xfs)
         TIMEOUT 300 ARGS ${fs})
     add_kernel_test(kmod.grow.${fs} SCRIPT scenarios/kmod_grow.sh DISKS volume=384M MEMORY 3G
         TIMEOUT 300 EXPECT_KERNEL_LOG "store was overwritten" ARGS ${fs})
+    add_kernel_test(kmod.external.${fs}.partition SCRIPT scenarios/kmod_external.sh DISKS volume=560M,kind=scsi
+        MEMORY 4G TIMEOUT 400 EXPECT_KERNEL_LOG "volume .* failed: " ARGS ${fs} partition)
+    add_kernel_test(kmod.external.${fs}.disk SCRIPT scenarios/kmod_external.sh
+        DISKS volume=360M ground=160M,kind=scsi MEMORY 4G TIMEOUT 400
+        EXPECT_KERNEL_LOG "volume .* failed: " ARGS ${fs} disk)
+    add_kernel_test(kmod.external.${fs}.file SCRIPT scenarios/kmod_external.sh DISKS volume=360M ground=256M
+        MEMORY 4G TIMEOUT 400 EXPECT_KERNEL_LOG "volume .* failed: " ARGS ${fs} file)
     foreach(stack partition lvm luks)
         add_kernel_test(kmod.seed.${fs}.${stack} SCRIPT scenarios/kmod_seed.sh DISKS disk=360M MEMORY 3G
             TIMEOUT 300 ARGS ${fs} ${stack})
@@ -66,6 +73,8 @@ add_kernel_test(kmod.chain SCRIPT scenarios/kmod_chain.sh DISKS volume=96M refer
 if(TARGET cut_replayer)
     add_kernel_test(kmod.powercut SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 3 4 200 1)
     add_kernel_test(kmod.powercut.alone SCRIPT scenarios/kmod_powercut.py TIMEOUT 400 ARGS ext4 1 0 100 1)
+    add_kernel_test(kmod.powercut.elsewhere SCRIPT scenarios/kmod_powercut.py TIMEOUT 400
+        ARGS ext4 3 4 100 1 elsewhere)
 endif()
 add_kernel_test(kmod.faults SCRIPT scenarios/kmod_faults.sh DISKS volume=96M TIMEOUT 240
     EXPECT_KERNEL_LOG "volume .* failed: ")

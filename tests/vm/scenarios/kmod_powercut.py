@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kmod_powercut.py FS ROUNDS KEPT CUTS SEED: a power cut at every kind of moment.
+"""kmod_powercut.py FS ROUNDS KEPT CUTS SEED [elsewhere]: a power cut at every kind of moment.
 
 Records every write to a volume's disk while it is put through its paces
 (kmod_powercut.sh), and rebuilds what CUTS power cuts would have left of it. Each
 is read offline and compared with what the record tells (cut_replayer.cpp). The
-record of a run that failed is kept in BUILD/vm/failed/. The disk is virtio, where a
+record of a run that failed is kept in BUILD/vm/failed/. `elsewhere`: the store is on a
+partition of its own. The disk is virtio, where a
 write-through is a write and a flush; QEMU's nvme drops the flag that asks for one.
 """
 
@@ -20,14 +21,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from vmlab import Lab, LabError  # noqa: E402
 from vmlab.paths import build_directory  # noqa: E402
 
-SIZES = {"ext4": "112M", "xfs": "320M"}
+SIZES = {"ext4": 112, "xfs": 320}  # of the volume, in MiB
+STORE = 24  # its partition, `elsewhere`
+MIB = 1 << 20
 PARTS = 2
 
 
-def replay(log, size, kept, cuts, seed, ahead=0):
+def replay(log, size, kept, cuts, seed, ahead=0, ranges=()):
     """The figures of all parts, summed, and what was found wrong. ahead: see cut_replayer."""
     def part(number):
-        numbers = map(str, (size, kept, cuts, seed, number, PARTS, ahead))
+        numbers = map(str, (size, kept, cuts, seed, number, PARTS, ahead, *ranges))
         return subprocess.run([build_directory() / "tests/support/cut_replayer", log, *numbers],
                               capture_output=True, text=True, check=False)
     figures, wrong = {}, []
@@ -41,17 +44,22 @@ def replay(log, size, kept, cuts, seed, ahead=0):
     return figures, wrong
 
 
-def run(fs, rounds, kept, cuts, seed, echo=sys.stdout):
+def run(fs, rounds, kept, cuts, seed, echo=sys.stdout, elsewhere=False):
     """Records and replays; the figures, and what was found wrong. echo: for the guest's words."""
+    mib, ranges, place = SIZES[fs], (), ()
+    if elsewhere:  # a MiB before the first partition; the last one ends where the disk's last sectors begin
+        place = (str(mib),)
+        ranges = (f"{MIB},{mib * MIB}", f"{(mib + 1) * MIB},{STORE * MIB}")
+        mib += 1 + STORE
     with Lab() as lab:
         log = lab.directory / "writes.log"
-        volume = lab.disk("volume", SIZES[fs], log=log)
-        with lab.boot("kmod_powercut.sh", fs, str(rounds), str(kept), disks=[volume], memory="2G",
+        volume = lab.disk("volume", f"{mib}M", log=log)
+        with lab.boot("kmod_powercut.sh", fs, str(rounds), str(kept), *place, disks=[volume], memory="2G",
                       timeout=200 + rounds * 60, echo=echo) as machine:
             machine.wait().check()
-        figures, wrong = replay(log, volume.size, kept, cuts, seed)
+        figures, wrong = replay(log, volume.size, kept, cuts, seed, ranges=ranges)
         # A replay that cannot find anything, or looked at next to nothing, proves nothing.
-        if not replay(log, volume.size, kept, 40, seed, ahead=20)[1]:
+        if not replay(log, volume.size, kept, 40, seed, ahead=20, ranges=ranges)[1]:
             wrong.append("not ok writes let go too early are found out")
         if figures.get("cuts", 0) < cuts * 0.8 or figures.get("snapshots", 0) < figures["cuts"] * (1 if kept else 0.1):
             wrong.append("not ok enough was looked at")
@@ -60,12 +68,13 @@ def run(fs, rounds, kept, cuts, seed, echo=sys.stdout):
             record.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(log, record)
             print(f"the record of writes is kept: {record}, replayed with "
-                  f"cut_replayer {record} {volume.size} {kept} {cuts} {seed}", file=sys.stderr)
+                  f"cut_replayer {record} {volume.size} {kept} {cuts} {seed} "
+                  f"{' '.join(('0 1 0', *ranges)) if ranges else ''}", file=sys.stderr)
     return figures, wrong
 
 
-def main(fs, rounds, kept, cuts, seed):
-    figures, wrong = run(fs, int(rounds), int(kept), int(cuts), int(seed))
+def main(fs, rounds, kept, cuts, seed, where=""):
+    figures, wrong = run(fs, int(rounds), int(kept), int(cuts), int(seed), elsewhere=where == "elsewhere")
     for name, value in figures.items():
         print(f"figure powercut.{name} {value}")
     print(*wrong[:30], sep="\n")

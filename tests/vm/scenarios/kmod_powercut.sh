@@ -1,24 +1,35 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# kmod_powercut.sh FS ROUNDS KEPT: what is done to the disk whose writes
+# kmod_powercut.sh FS ROUNDS KEPT [MIB]: what is done to the disk whose writes
 # kmod_powercut.py records: writers of several kinds, durable and transient snapshots
 # (an epoch that three divides begins with a transient one), drops of those KEPT epochs
 # old, a store that grows, seals, unmounting with tools at work, and the module unloaded and loaded in
 # between. With KEPT 0 a durable snapshot is the only one and is dropped while writes
-# are on their way. No change map is ever fetched. cut_replayer.cpp relies on all this.
+# are on their way. With MIB the volume is a partition of so much, and its store the next
+# one. No change map is ever fetched. cut_replayer.cpp relies on all this.
 . "$VM_GUEST/lib.sh"
-fs=$1 rounds=$2 kept=$3
+fs=$1 rounds=$2 kept=$3 mib=${4:-}
 
 load_module
-volume=$(disk volume)
+volume=$(disk volume) ground=
+if [ -n "$mib" ]; then
+    printf 'start=1MiB,size=%dMiB\nstart=%dMiB\n' "$mib" $((mib + 1)) | sfdisk -q -W always "$volume" >/dev/null ||
+        die "sfdisk"
+    wait_until 5 [ -b "${volume}2" ] || die "there are no partitions"
+    ground=${volume}2 volume=${volume}1
+fi
 modprobe "$fs"
 make_file_system "$fs" "$volume"
 mkdir -p /v
 mount "$volume" /v
 big=$((kept == 0 ? 56 : 24))
 dd if=/dev/urandom of=/v/big bs=1M count=$big status=none
-handle=$(kmod create "$volume" /v 24 "$fs") || die "create"
+if [ -n "$ground" ]; then
+    handle=$(kmod create-on "$volume" "$fs" "$ground") || die "create"
+else
+    handle=$(kmod create "$volume" /v 24 "$fs") || die "create"
+fi
 read -r id a b < <(kmod status "$handle" | awk '{ v[$1] = $2 } END { print v["volume_id"], v["superblock"], v["superblock_b"] }')
 
 epoch=1
@@ -63,7 +74,7 @@ for ((round = 1; round <= rounds; round++)); do
         files
         [ $((round % 3)) != 0 ] || fstrim /v
         [ $((round % 4)) != 1 ] || kmod seal "$handle"
-        [ $((round % 2)) != 0 ] || [ "$round" -gt 6 ] || kmod grow "$handle" /v 3 >/dev/null || die "grow"
+        [ $((round % 2)) != 0 ] || [ "$round" -gt 6 ] || [ -n "$ground" ] || kmod grow "$handle" /v 3 >/dev/null || die "grow"
         take
     fi
     files
@@ -85,7 +96,7 @@ for ((round = 1; round <= rounds; round++)); do
         umount /v
         unload_module || die "unload"
         load_module
-        read -r handle state < <(kmod recover "$volume" "$id" "$a" "$b")
+        read -r handle state < <(kmod recover "$volume" "$id" "$a" "$b" ${ground:+"$ground"})
         prove "round $round: verified when it comes back" [ "$state" = dormant ]
         mount "$volume" /v
         ;;
