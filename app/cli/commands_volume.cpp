@@ -9,15 +9,34 @@
 
 namespace dormouse::app::cli {
 
+namespace {
+
+// A protected volume's id, or the device itself.
+QString storePlace(Session& session, const QString& place)
+{
+    for (const bus::VolumeInfo& volume : session.volumes()) {
+        if (volume.isProtected && volume.device == place)
+            return volume.id;
+    }
+    return place.startsWith(QLatin1String("/dev/")) ? place : session.findProtectedVolume(place).id;
+}
+
+} // namespace
+
 int runProtect(Session& session, const QStringList& arguments)
 {
     QCommandLineParser parser;
     parser.addOption(
         {QStringLiteral("store"), Session::tr("size of the store"), QStringLiteral("SIZE")});
+    parser.addOption({QStringLiteral("store-on"),
+                      Session::tr("another protected volume, or a device with nothing on it"),
+                      QStringLiteral("PLACE")});
     parse(parser, arguments, 1, 1);
     const QString storeText = parser.value(QStringLiteral("store"));
     const quint64 storeBytes = storeText.isEmpty() ? 0 : parseSize(storeText);
+    const QString place = parser.value(QStringLiteral("store-on"));
     session.connectToHelper();
+    const QString storeOn = place.isEmpty() ? QString() : storePlace(session, place);
     const bus::VolumeInfo volume = session.findVolume(parser.positionalArguments().first());
     if (volume.isProtected)
         throw CommandFailed{
@@ -26,7 +45,7 @@ int runProtect(Session& session, const QStringList& arguments)
     if (!volume.isProtectable)
         throw CommandFailed{exitFailed, printable(volume.refusal)};
     const auto job = session.await<QString>([&](auto then) {
-        session.client().protectVolume(volume.candidateId, storeBytes, &session, then);
+        session.client().protectVolume(volume.candidateId, storeBytes, storeOn, &session, then);
     });
     return session.follow(job);
 }

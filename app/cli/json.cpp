@@ -48,7 +48,8 @@ QJsonObject toJson(const bus::VolumeInfo& volume)
             {"changedBytes", number(volume.changedBytes)},
             {"snapshotCount", qint64(volume.snapshotCount)},
             {"lastBackupTime", volume.lastBackupTime},
-            {"lastError", volume.lastError}};
+            {"lastError", volume.lastError},
+            {"storeDevice", volume.storeDevice}};
 }
 
 QJsonObject toJson(const bus::RepositoryInfo& repository)

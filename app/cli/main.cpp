@@ -13,7 +13,8 @@ namespace {
 const Command commands[] = {
     {"status", "[--check]", "how everything stands, in one sentence and a table", runStatus},
     {"volumes", "", "volumes that are, or could be, protected", runVolumes},
-    {"protect", "VOLUME [--store SIZE]", "set up a store and start recording changes", runProtect},
+    {"protect", "VOLUME [--store SIZE] [--store-on PLACE]",
+     "set up a store and start recording changes", runProtect},
     {"grow", "VOLUME [--by SIZE]", "give a volume's store more room", runGrow},
     {"forget", "VOLUME [--yes]", "stop protecting a volume; backups stay", runForget},
     {"snapshot", "VOLUME... [--transient] | drop POINT [--volume VOLUME]",

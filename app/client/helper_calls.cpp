@@ -254,12 +254,12 @@ void HelperClient::getManagerProperties(QObject* context, Then<QVariantMap> then
     deliver(m_bus.asyncCall(call), context, std::move(then), onlyValue<QVariantMap>);
 }
 
-void HelperClient::protectVolume(const QString& candidateId, quint64 storeBytes, QObject* context,
-                                 Then<QString> then)
+void HelperClient::protectVolume(const QString& candidateId, quint64 storeBytes,
+                                 const QString& storeOn, QObject* context, Then<QString> then)
 {
     if (!refuseUnbound(context, then))
-        deliver(m_manager->ProtectVolume(candidateId, storeBytes), context, std::move(then),
-                jobPath);
+        deliver(m_manager->ProtectVolume(candidateId, storeBytes, storeOn), context,
+                std::move(then), jobPath);
 }
 
 void HelperClient::runPlan(const QString& planId, QObject* context, Then<QString> then)

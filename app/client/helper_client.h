@@ -124,7 +124,8 @@ public:
     void getManagerProperties(QObject* context, Then<QVariantMap> then);
 
     // Jobs: the answer is the job's path.
-    void protectVolume(const QString& candidateId, quint64 storeBytes, QObject* context,
+    void protectVolume(const QString& candidateId, quint64 storeBytes, const QString& storeOn,
+                       QObject* context,
                        Then<QString> then);
     void runPlan(const QString& planId, QObject* context, Then<QString> then);
     void verifyRepository(const QString& repositoryId, QObject* context, Then<QString> then);

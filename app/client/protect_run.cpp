@@ -62,7 +62,7 @@ void ProtectRun::protectNext()
             name = displayName(volume);
     }
     emit stepBegan(tr("Setting up the store of %1 ...").arg(name));
-    m_state->client()->protectVolume(candidateId, 0, this, [this](const Answer<QString>& answer) {
+    m_state->client()->protectVolume(candidateId, 0, {}, this, [this](const Answer<QString>& answer) {
         if (!answer) {
             fail(answer.error());
             return;

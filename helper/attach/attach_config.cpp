@@ -52,14 +52,19 @@ std::optional<std::array<std::uint8_t, 16>> volumeId(std::string_view text)
 
 std::optional<AttachEntry> entryOf(const std::vector<std::string_view>& parts)
 {
-    if (parts.size() != 6 || parts[0] != "volume")
+    if (parts.size() < 6 || parts.size() > 7 || parts[0] != "volume")
         return std::nullopt;
     const auto id = volumeId(parts[1]);
     const auto offset = number(parts[4]);
     const auto offsetB = number(parts[5]);
     if (!id || !offset || !offsetB)
         return std::nullopt;
-    return AttachEntry{*id, std::string(parts[2]), std::string(parts[3]), *offset, *offsetB};
+    return AttachEntry{*id,
+                       std::string(parts[2]),
+                       std::string(parts[3]),
+                       *offset,
+                       *offsetB,
+                       parts.size() == 7 ? std::string(parts[6]) : std::string()};
 }
 
 } // namespace
@@ -81,7 +86,8 @@ std::string formatAttachConfig(const std::vector<AttachEntry>& entries)
     for (const AttachEntry& entry : entries) {
         text += "volume " + volumeIdText(entry.volumeId) + " " + entry.fsUuid + " " + entry.fsType +
                 " " + std::to_string(entry.superblockOffsetBytes) + " " +
-                std::to_string(entry.superblockOffsetBBytes) + "\n";
+                std::to_string(entry.superblockOffsetBBytes) +
+                (entry.storeDevice.empty() ? "" : " " + entry.storeDevice) + "\n";
     }
     return text;
 }

@@ -8,11 +8,13 @@
  *
  *     dormouse-attach 1
  *     # a comment
- *     volume ID FSUUID FSTYPE SUPERBLOCK SUPERBLOCK_B
+ *     volume ID FSUUID FSTYPE SUPERBLOCK SUPERBLOCK_B [STORE]
  *
  * ID: 32 hexadecimal digits. FSUUID and FSTYPE as blkid prints them. The two
- * offsets of the store's superblock copies are bytes from the start of the
- * volume; 0 for the second means that it is not known.
+ * offsets of the store's superblock copies are bytes from the start of the device
+ * that it is on; 0 for the second means that it is not known. STORE is that device if it is
+ * not the volume's own: "device" = all of one, which says so itself; else the FSUUID of
+ * another volume in the list, in a file on which it is.
  *
  * Unknown versions are refused as a whole; a line that cannot be understood is
  * an error with its number, because a volume that is silently not attached has
@@ -42,6 +44,7 @@ struct AttachEntry
     std::string fsType;
     std::uint64_t superblockOffsetBytes = 0;
     std::uint64_t superblockOffsetBBytes = 0;
+    std::string storeDevice; ///< empty = the volume's own
 
     friend bool operator==(const AttachEntry&, const AttachEntry&) = default;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "helper/attach/device_finder.h"
 
+#include "helper/snapshot/store_label.h"
+
 #include <blkid/blkid.h>
 
 #include <algorithm>
@@ -35,7 +37,7 @@ std::string value(const Probe& probe, const char* name)
 
 FoundDevice probeDevice(const std::string& path)
 {
-    FoundDevice found{path, {}, {}};
+    FoundDevice found{path, {}, {}, {}};
     const Probe probe(blkid_new_probe_from_filename(path.c_str()));
     if (!probe)
         return found;
@@ -45,6 +47,8 @@ FoundDevice probeDevice(const std::string& path)
         found.fsUuid = value(probe, "UUID");
         found.fsType = value(probe, "TYPE");
     }
+    if (found.fsUuid.empty())
+        found.storeOf = storeLabelOf(path);
     return found;
 }
 
@@ -71,7 +75,7 @@ std::vector<FoundDevice> findDevices()
         std::string node = name;
         std::replace(node.begin(), node.end(), '!', '/');
         FoundDevice found = probeDevice("/dev/" + node);
-        if (!found.fsUuid.empty())
+        if (!found.fsUuid.empty() || found.storeOf)
             all.push_back(std::move(found));
     }
     return all;

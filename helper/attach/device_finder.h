@@ -9,6 +9,9 @@
  */
 #pragma once
 
+#include "helper/base/id.h"
+
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,13 +22,14 @@ struct FoundDevice
     std::string path; ///< "/dev/vdb1"
     std::string fsUuid;
     std::string fsType;
+    std::optional<Id128> storeOf; ///< the volume whose store takes all of it
 };
 
 /// What is on this device; empty strings if nothing is recognised (or two
 /// things are, which libblkid refuses to guess about).
 [[nodiscard]] FoundDevice probeDevice(const std::string& path);
 
-/// All devices with a file system.
+/// All devices with a file system or a store.
 [[nodiscard]] std::vector<FoundDevice> findDevices();
 
 /// False for what findDevices() leaves out ("vdb1" from "/dev/vdb1").

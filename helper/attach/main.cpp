@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -131,7 +130,25 @@ void report(const AttachEntry& entry, const std::string& what)
                 what.c_str());
 }
 
-bool attach(int control, const AttachEntry& entry, const std::string& device)
+/// The device that an external store is on, if it is there and in no doubt.
+std::optional<std::string> findStore(const AttachEntry& entry,
+                                     const std::vector<FoundDevice>& devices)
+{
+    std::optional<std::string> found;
+    for (const FoundDevice& device : devices) {
+        const bool isIt = entry.storeDevice == "device"
+                              ? device.storeOf && device.storeOf->bytes == entry.volumeId
+                              : device.fsUuid == entry.storeDevice;
+        if (isIt && found)
+            return std::nullopt;
+        if (isIt)
+            found = device.path;
+    }
+    return found;
+}
+
+bool attach(int control, const AttachEntry& entry, const std::string& device,
+            const std::vector<FoundDevice>& devices)
 {
     if (isAttached(control, entry)) {
         report(entry, "attached already");
@@ -152,6 +169,19 @@ bool attach(int control, const AttachEntry& entry, const std::string& device)
     request.superblock_offset = entry.superblockOffsetBytes;
     request.superblock_offset_b = entry.superblockOffsetBBytes;
     std::copy(entry.volumeId.begin(), entry.volumeId.end(), request.volume_id);
+    UniqueFd store;
+    if (!entry.storeDevice.empty()) {
+        const auto path = findStore(entry, devices);
+        if (path)
+            store.reset(::open(path->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        if (!store) {
+            report(entry, "NOT attached on " + device +
+                              (path ? ": cannot open " + *path : ": its store is not connected"));
+            return false;
+        }
+        request.flags = DORMOUSE_ATTACH_EXTERNAL;
+        request.store_fd = store.get();
+    }
     if (::ioctl(control, DORMOUSE_IOC_ATTACH, &request) != 0) {
         const int error = errno;
         request.reason[sizeof(request.reason) - 1] = '\0';
@@ -172,28 +202,40 @@ bool attach(int control, const AttachEntry& entry, const std::string& device)
     return true;
 }
 
+bool concerns(const AttachEntry& entry, const FoundDevice& device)
+{
+    if (device.storeOf)
+        return device.storeOf->bytes == entry.volumeId;
+    return !device.fsUuid.empty() &&
+           (device.fsUuid == entry.fsUuid || device.fsUuid == entry.storeDevice);
+}
+
 int run(const Options& options)
 {
     const auto text = readList(options.configPath);
     if (!text && text.error().code == Error::Code::NotFound)
         return 0; // nothing is protected
-    const auto entries = text ? parseAttachConfig(*text) : tl::unexpected(text.error());
+    auto entries = text ? parseAttachConfig(*text) : tl::unexpected(text.error());
     if (!entries) {
         std::fprintf(stderr, "dormouse-attach: %s: %s. No volume was attached.\n",
                      options.configPath.c_str(), entries.error().message.c_str());
         return 1;
     }
+    // A volume that has another one's store comes before that.
+    std::stable_partition(entries->begin(), entries->end(),
+                          [](const AttachEntry& entry) { return entry.storeDevice.empty(); });
     std::vector<FoundDevice> devices;
     if (options.isAll) {
         devices = findDevices();
     } else if (isCandidate(options.device.substr(options.device.rfind('/') + 1))) {
-        // One of ours? Then its like must be looked for: see the clones below.
+        // One of ours, or what the store of one is on? Then all must be looked for: its like
+        // (see the clones below), its store, or the volume that the store is of.
         const FoundDevice named = probeDevice(options.device);
-        const auto isNamed = [&named](const auto& one) { return one.fsUuid == named.fsUuid; };
-        if (std::any_of(entries->begin(), entries->end(), isNamed)) {
+        std::erase_if(*entries, [&named](const AttachEntry& entry) {
+            return !concerns(entry, named);
+        });
+        if (!entries->empty())
             devices = findDevices();
-            std::erase_if(devices, std::not_fn(isNamed));
-        }
     }
 
     std::optional<UniqueFd> control;
@@ -225,7 +267,7 @@ int run(const Options& options)
             isGood = false;
             continue;
         }
-        isGood = attach(control->get(), entry, holders[0]) && isGood;
+        isGood = attach(control->get(), entry, holders[0], devices) && isGood;
     }
     return isGood ? 0 : 1;
 }

@@ -43,6 +43,7 @@ VolumeRow readVolume(const Statement& row)
     volume.storeExtents = decodeExtents(row.blob(10)).value_or(ExtentList{});
     volume.isProtected = row.integer(11) != 0;
     volume.addedAtMs = row.integer(12);
+    volume.storeDevice = row.text(13);
     return volume;
 }
 
@@ -171,6 +172,7 @@ Result<void> Catalog::putVolume(const VolumeRow& row)
                     .bind(encodeExtents(mergeExtents(row.storeExtents)))
                     .bind(std::int64_t(row.isProtected))
                     .bind(row.addedAtMs)
+                    .bind(row.storeDevice)
                     .run();
     return explain(std::move(done), Error::Code::Invalid,
                    "A volume's identifier must have 32 hexadecimal digits.");

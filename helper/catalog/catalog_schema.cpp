@@ -10,7 +10,7 @@ namespace {
 
 // A released migration never changes: golden databases of every version are
 // upgraded in tests/unit/tst_catalog_migration.cpp.
-constexpr std::array<Migration, 1> migrations{{{R"sql(
+constexpr std::array<Migration, 2> migrations{{{R"sql(
 PRAGMA application_id = 0x444f524d;
 
 CREATE TABLE volumes (
@@ -144,6 +144,9 @@ CREATE TABLE settings (
     key                  TEXT PRIMARY KEY,
     value                TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+)sql"},
+                                                {R"sql(
+ALTER TABLE volumes ADD COLUMN store_device TEXT NOT NULL DEFAULT '';
 )sql"}}};
 
 struct QueryRow
@@ -156,14 +159,14 @@ struct QueryRow
 // old row first, and everything that refers to it would go with it.
 constexpr std::array<QueryRow, static_cast<std::size_t>(Query::Count)> queries{{
     {Query::PutVolume,
-     "INSERT INTO volumes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (volume_id) DO UPDATE SET "
+     "INSERT INTO volumes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (volume_id) DO UPDATE SET "
      "fs_uuid=excluded.fs_uuid, fs_type=excluded.fs_type, label=excluded.label, "
      "size_bytes=excluded.size_bytes, last_device=excluded.last_device, "
      "last_mount_point=excluded.last_mount_point, "
      "superblock_a_bytes=excluded.superblock_a_bytes, "
      "superblock_b_bytes=excluded.superblock_b_bytes, store_path=excluded.store_path, "
      "store_extents=excluded.store_extents, is_protected=excluded.is_protected, "
-     "added_at_ms=excluded.added_at_ms"},
+     "added_at_ms=excluded.added_at_ms, store_device=excluded.store_device"},
     {Query::GetVolume, "SELECT * FROM volumes WHERE volume_id=?"},
     {Query::GetProtectedVolume,
      "SELECT * FROM volumes WHERE fs_uuid=? AND is_protected<>0 ORDER BY added_at_ms DESC LIMIT 1"},

@@ -17,6 +17,9 @@
 
 namespace dormouse {
 
+/// VolumeRow::storeDevice of a store that takes all of a device.
+inline constexpr char kWholeDevice[] = "device";
+
 /// A volume that is, or was, protected.
 struct VolumeRow
 {
@@ -32,9 +35,12 @@ struct VolumeRow
     /// The store: its superblock copies (0 = there is none), ...
     std::uint64_t superblockOffsetBytes = 0;
     std::uint64_t superblockOffsetBBytes = 0;
-    /// ... the pinned file that holds it, beneath the volume's root, ...
+    /// ... the device that it is on: empty = the volume's own; kWholeDevice = all of one,
+    /// found by what is on it; else the fsUuid of another volume, ...
+    std::string storeDevice;
+    /// ... the pinned file that holds it, beneath that volume's root (empty: there is none), ...
     std::string storePath;
-    /// ... and where that file lies on the device.
+    /// ... and where it lies on that device.
     ExtentList storeExtents;
 
     bool isProtected = false;

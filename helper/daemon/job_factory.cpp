@@ -119,15 +119,15 @@ void JobFactory::record(JobSpec& spec, std::function<JobResult(JobContext&, std:
     };
 }
 
-JobSpec JobFactory::protect(std::string fsUuid, std::uint64_t storeBytes)
+JobSpec JobFactory::protect(std::string fsUuid, std::uint64_t storeBytes, std::string storeOn)
 {
     JobSpec spec;
     spec.kind = bus::JobKind::Protect;
     spec.claims = {QStringLiteral("device:") + QString::fromStdString(fsUuid)};
-    record(spec, [this, fsUuid, storeBytes](JobContext& job, std::int64_t) {
+    record(spec, [this, fsUuid, storeBytes, storeOn](JobContext& job, std::int64_t) {
         job.setSentence(tr("Setting up the store.").toStdString());
         const auto session = m_service.engine();
-        ProtectJob work(session->context, {fsUuid, storeBytes});
+        ProtectJob work(session->context, {fsUuid, storeBytes, storeOn});
         const auto row = work.run(controlOf(job));
         if (const auto written = m_service.writeAttachConfig(); !written)
             logError("cannot write the list for the next boot: " + written.error().message);

@@ -24,7 +24,8 @@ public:
     /// plan's slot stays due.
     void setStopping() { m_isStopping = true; }
 
-    [[nodiscard]] JobSpec protect(std::string fsUuid, std::uint64_t storeBytes);
+    [[nodiscard]] JobSpec protect(std::string fsUuid, std::uint64_t storeBytes,
+                                  std::string storeOn);
     /// bytes: how much more; 0 = choose.
     [[nodiscard]] JobSpec growStore(const std::string& volumeId, std::uint64_t bytes);
     /// slotMs: the scheduled time; nullopt = asked for by hand.

@@ -94,14 +94,19 @@ bus::VolumeInfoList ManagerObject::ListVolumes()
     return {};
 }
 
-QDBusObjectPath ManagerObject::ProtectVolume(const QString& candidateId, qulonglong storeBytes)
+QDBusObjectPath ManagerObject::ProtectVolume(const QString& candidateId, qulonglong storeBytes,
+                                             const QString& storeOn)
 {
     m_daemon.gate().serve(
         context(),
-        [&daemon = m_daemon, candidateId, storeBytes](const Caller&) -> BusResult<CallAnswer> {
+        [&daemon = m_daemon, candidateId, storeBytes,
+         storeOn](const Caller&) -> BusResult<CallAnswer> {
             const auto id = checkedId(candidateId);
             if (!id)
                 return tl::unexpected(id.error());
+            const auto place = checkedStorePlace(storeOn);
+            if (!place)
+                return tl::unexpected(place.error());
             const auto volumes = daemon.service().volumes(true);
             if (!volumes)
                 return tl::unexpected(volumes.error());
@@ -115,14 +120,14 @@ QDBusObjectPath ManagerObject::ProtectVolume(const QString& candidateId, qulongl
                 return busFail("Refused", tr("This volume is protected already."));
             if (!volume->isProtectable)
                 return busFail("Refused", volume->refusal);
-            if (storeBytes > volume->sizeBytes / 2)
+            if (place->empty() && storeBytes > volume->sizeBytes / 2)
                 return busFail("InvalidArgument",
                                tr("The store may take at most half of the volume."));
             if (const auto module = Module::open(); !module)
                 return busFail("ModuleMissing", tr("Protecting a volume needs the kernel module, "
                                                    "which is not loaded. Nothing was changed."));
-            return CallAnswer([&daemon, fsUuid = *id, storeBytes] {
-                return daemon.startJob(daemon.factory().protect(fsUuid, storeBytes));
+            return CallAnswer([&daemon, fsUuid = *id, storeBytes, storeOn = *place] {
+                return daemon.startJob(daemon.factory().protect(fsUuid, storeBytes, storeOn));
             });
         });
     return {};

@@ -42,7 +42,8 @@ public:
 public slots:
     dormouse::bus::HealthInfo GetHealth();
     dormouse::bus::VolumeInfoList ListVolumes();
-    QDBusObjectPath ProtectVolume(const QString& candidateId, qulonglong storeBytes);
+    QDBusObjectPath ProtectVolume(const QString& candidateId, qulonglong storeBytes,
+                                  const QString& storeOn);
     dormouse::bus::RepositoryInfoList ListRepositories();
     QString CreateRepository(const QString& name, const QDBusUnixFileDescriptor& directory,
                              const QDBusUnixFileDescriptor& passphrase, bool encrypted,

@@ -155,7 +155,7 @@ Result<void> Service::writeAttachConfig()
         const auto id = Id128::fromHex(row.volumeId);
         if (row.isProtected && id && row.superblockOffsetBytes != 0)
             entries.push_back({id->bytes, row.fsUuid, row.fsType, row.superblockOffsetBytes,
-                               row.superblockOffsetBBytes});
+                               row.superblockOffsetBBytes, row.storeDevice});
     }
     const std::filesystem::path path(m_paths.attachConfig);
     auto folder = Directory::open(path.parent_path());

@@ -2,11 +2,13 @@
 #include "helper/daemon/service.h"
 
 #include "helper/base/log.h"
+#include "helper/engine/store_places.h"
 #include "helper/engine/volume_jobs.h"
 
 #include <QCoreApplication>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace dormouse {
 
@@ -80,6 +82,19 @@ std::optional<QString> twinSentence(const std::vector<ProbedVolume>& present,
     return tr("Two disks hold the same file system, %1 and %2: one is a copy of the other. Backups "
               "wait until one of them is disconnected; the backups there are stay as they are.")
         .arg(text(one->devicePath), text(other->devicePath));
+}
+
+// "/dev/sdb1"; empty if it is not there any more.
+std::string devicePathOf(std::uint32_t major, std::uint32_t minor)
+{
+    std::error_code error;
+    const auto real = std::filesystem::canonical(
+        "/sys/dev/block/" + std::to_string(major) + ":" + std::to_string(minor), error);
+    if (error)
+        return {};
+    std::string name = real.filename();
+    std::replace(name.begin(), name.end(), '!', '/');
+    return "/dev/" + name;
 }
 
 void fillDevice(bus::VolumeInfo& info, const ProbedVolume& device)
@@ -199,6 +214,8 @@ bus::VolumeInfo Service::describe(Catalog& catalog, const VolumeRow& row,
             info.changedBytes = now.changedBytes;
             info.snapshotCount = now.snapshotCount;
             reason = now.reason;
+            if (now.isStoreElsewhere())
+                info.storeDevice = text(devicePathOf(now.storeMajor, now.storeMinor));
         }
     } else if (moduleState != bus::ModuleState::Loaded) {
         reason = "The kernel module is not loaded.";
@@ -399,7 +416,8 @@ BusResult<void> Service::changeMap(const std::string& volumeId, quint32 buckets,
         extents = mergeExtents(std::move(extents));
     }
     changed = shares(row->sizeBytes, buckets, extents);
-    store = shares(row->sizeBytes, buckets, row->storeExtents);
+    const auto stores = storesOn(*catalog, *row);
+    store = shares(row->sizeBytes, buckets, stores ? *stores : ExtentList{});
     return {};
 }
 

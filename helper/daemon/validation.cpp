@@ -74,6 +74,23 @@ BusResult<std::string> checkedId(const QString& id)
     return id.toStdString();
 }
 
+BusResult<std::string> checkedStorePlace(const QString& place)
+{
+    if (place.isEmpty())
+        return std::string();
+    const QString prefix = QStringLiteral("/dev/");
+    if (!place.startsWith(prefix))
+        return checkedId(place);
+    const QStringList parts = place.mid(prefix.size()).split(u'/');
+    const bool isGood = place.size() <= kMaxNameChars &&
+                        std::all_of(parts.begin(), parts.end(), [](const QString& part) {
+                            return !part.isEmpty() && part != u"." && part != u"..";
+                        });
+    if (!isGood)
+        return busFail("InvalidArgument", tr("This is not the name of a device."));
+    return place.toStdString();
+}
+
 BusResult<std::vector<std::string>> checkedVolumeIds(const QStringList& ids)
 {
     if (ids.isEmpty() || ids.size() > kMaxVolumesPerPlan)

@@ -29,6 +29,8 @@ inline constexpr int kMaxPathBytes = 4095;
 
 /// Letters, digits and "-_:." only, 1 to kMaxIdChars of them.
 [[nodiscard]] BusResult<std::string> checkedId(const QString& id);
+/// Where a store may go: empty, an id, or a name beneath /dev that leads nowhere else.
+[[nodiscard]] BusResult<std::string> checkedStorePlace(const QString& place);
 /// Ids, none twice, at least one, at most kMaxVolumesPerPlan.
 [[nodiscard]] BusResult<std::vector<std::string>> checkedVolumeIds(const QStringList& ids);
 /// What people call a thing: not empty, one line, no control characters.

@@ -21,7 +21,7 @@ template <typename T> auto fields(T& v)
         return std::tie(v.id, v.candidateId, v.device, v.label, v.fsType, v.mountPoint, v.sizeBytes,
                         v.isProtected, v.isProtectable, v.refusal, v.mode, v.state, v.stateSentence,
                         v.storeBytes, v.undoBytes, v.undoUsedBytes, v.changedBytes, v.snapshotCount,
-                        v.lastBackupTime, v.lastError);
+                        v.lastBackupTime, v.lastError, v.storeDevice);
     else if constexpr (std::is_same_v<Struct, RepositoryInfo>)
         return std::tie(v.id, v.name, v.location, v.isEncrypted, v.isReachable, v.usedBytes,
                         v.freeBytes, v.backupCount, v.lastBackupTime, v.lastVerifiedTime,

@@ -195,6 +195,7 @@ struct VolumeInfo
     quint32 snapshotCount = 0;
     qint64 lastBackupTime = 0;
     QString lastError; // empty = the last thing done with it went well
+    QString storeDevice; // that its store is on ("/dev/sdb1"); empty = the volume's own
 
     friend bool operator==(const VolumeInfo&, const VolumeInfo&) = default;
 };

@@ -3,6 +3,7 @@
 
 #include "helper/catalog/catalog.h"
 #include "helper/engine/frozen_file_system.h"
+#include "helper/engine/store_places.h"
 #include "helper/engine/volume_jobs.h"
 #include "helper/snapshot/detached_mount.h"
 #include "helper/snapshot/store_growth.h"
@@ -107,11 +108,15 @@ Result<std::uint64_t> GrowStoreJob::run(const JobControl& control)
     auto found = findAttached(m_context, *catalog, m_request.volumeId);
     if (!found)
         return tl::unexpected(found.error());
-    const auto volume = findVolume(found->row.fsUuid);
+    if (found->row.storeDevice == kWholeDevice)
+        return fail(Error::Code::Unsupported,
+                    "the store takes all of its device already, so it cannot grow");
+    const bool isElsewhere = !found->row.storeDevice.empty();
+    const auto volume = findVolume(isElsewhere ? found->row.storeDevice : found->row.fsUuid);
     if (!volume)
         return tl::unexpected(volume.error());
     if (volume->mountPoints.empty())
-        return fail(Error::Code::Busy, "the volume is not mounted, so its file system cannot be "
+        return fail(Error::Code::Busy, "the volume that the store is on is not mounted, so its file system cannot be "
                                        "asked for room");
     const Module& module = *m_context.module;
     for (int left = kTries;; --left) {
@@ -127,14 +132,20 @@ Result<std::uint64_t> GrowStoreJob::run(const JobControl& control)
         options.storeBytes = status->storeBytes;
         options.bytes = m_request.bytes;
         options.openEpoch = status->openEpoch;
-        auto usable = freeInAll(module, status->handle, found->row.fsType);
-        if (!usable)
-            return tl::unexpected(usable.error());
-        options.usable = std::move(*usable);
+        options.isElsewhere = isElsewhere;
+        if (!isElsewhere) {
+            auto usable = freeInAll(module, status->handle, found->row.fsType);
+            if (!usable)
+                return tl::unexpected(usable.error());
+            options.usable = std::move(*usable);
+        }
         control.report(JobPhase::Committing);
         auto grown = growStore(module, *volume, options);
-        if (!grown && grown.error().code == Error::Code::Gone && left > 1)
-            continue; // a snapshot was taken meanwhile
+        // A snapshot was taken meanwhile, of it or of the volume that the store is on.
+        if (!grown && left > 1 &&
+            (grown.error().code == Error::Code::Gone ||
+             (isElsewhere && grown.error().code == Error::Code::Busy)))
+            continue;
         if (!grown)
             return tl::unexpected(grown.error());
         // The row as it is now: somebody may have forgotten the volume meanwhile.

@@ -3,6 +3,7 @@
 
 #include "helper/catalog/catalog.h"
 #include "helper/engine/frozen_file_system.h"
+#include "helper/engine/store_places.h"
 #include "helper/engine/volume_jobs.h"
 #include "helper/snapshot/detached_mount.h"
 #include "helper/snapshot/snapshot_set.h"
@@ -18,6 +19,7 @@ public:
     struct Facts
     {
         VolumeRow row;
+        ExtentList stores; ///< on it: its own, and those of others
         VolumeStatus status;
         SnapshotResult snapshot;
         std::string devicePath;
@@ -28,7 +30,7 @@ public:
     [[nodiscard]] int fd() const override { return m_fd.get(); }
     [[nodiscard]] std::uint64_t sizeBytes() const override { return m_facts.status.volumeBytes; }
     [[nodiscard]] Id128 epochId() const override { return m_facts.snapshot.epochId; }
-    [[nodiscard]] ExtentList storeExtents() const override { return m_facts.row.storeExtents; }
+    [[nodiscard]] ExtentList storeExtents() const override { return m_facts.stores; }
     [[nodiscard]] Allocation allocation() override;
     [[nodiscard]] std::vector<SampleFile> sampleFiles(std::uint64_t budgetBytes,
                                                       std::stop_token stop) override
@@ -101,7 +103,8 @@ public:
         return m_set.release();
     }
 
-    [[nodiscard]] Result<void> add(std::size_t index, VolumeRow row, VolumeStatus status)
+    [[nodiscard]] Result<void> add(std::size_t index, VolumeRow row, ExtentList stores,
+                                   VolumeStatus status)
     {
         const auto disk = m_set.expose(index);
         if (!disk)
@@ -110,8 +113,8 @@ public:
         if (!fd)
             return failErrno("cannot open the snapshot");
         m_volumes.push_back(std::make_unique<ExposedVolume>(
-            ExposedVolume::Facts{std::move(row), std::move(status), m_set.moment().volumes[index],
-                                 disk->devicePath()},
+            ExposedVolume::Facts{std::move(row), std::move(stores), std::move(status),
+                                 m_set.moment().volumes[index], disk->devicePath()},
             std::move(fd)));
         return {};
     }
@@ -155,7 +158,12 @@ ModuleSnapshots::take(const std::vector<std::string>& volumeIds)
         const auto collected = collectChangeSets(*m_context.module, *catalog, volumeIds[i]);
         if (!collected)
             return tl::unexpected(collected.error());
-        if (const auto added = moment->add(i, std::move(rows[i]), std::move(statuses[i])); !added)
+        auto stores = storesOn(*catalog, rows[i]);
+        if (!stores)
+            return tl::unexpected(stores.error());
+        const auto added =
+            moment->add(i, std::move(rows[i]), std::move(*stores), std::move(statuses[i]));
+        if (!added)
             return tl::unexpected(added.error());
     }
     return moment;

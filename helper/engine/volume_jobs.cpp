@@ -2,14 +2,15 @@
 #include "helper/engine/volume_jobs.h"
 
 #include "helper/catalog/catalog.h"
+#include "helper/engine/store_places.h"
 #include "helper/snapshot/change_collector.h"
 #include "helper/snapshot/snapshot_set.h"
-#include "helper/snapshot/store_file.h"
 #include "helper/snapshot/store_setup.h"
 
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -42,11 +43,6 @@ Result<VolumeRow> needRow(Catalog& catalog, const std::string& volumeId)
     if (!*row || !(*row)->isProtected)
         return fail(Error::Code::NotFound, "the volume is not protected");
     return std::move(**row);
-}
-
-std::string nameOf(const VolumeRow& row)
-{
-    return row.label.empty() ? row.lastDevice : row.label;
 }
 
 void describe(VolumeRow& row, const ProbedVolume& volume)
@@ -106,6 +102,10 @@ Result<void> renew(const EngineContext& context, Catalog& catalog, VolumeRow row
     StoreSetupOptions options;
     options.volumeId = *id;
     options.storeBytes = totalBytes(row.storeExtents);
+    auto place = findPlace(row);
+    if (!place)
+        return tl::unexpected(place.error());
+    options.place = std::move(*place);
     const auto store = renewStore(*context.module, volume, options);
     if (!store)
         return addContext(store.error(), "recording cannot begin anew (" + reason + ")");
@@ -128,6 +128,31 @@ Result<void> renew(const EngineContext& context, Catalog& catalog, VolumeRow row
         done = catalog.recordEpoch(
             {row.volumeId, startId, epochs->empty() ? "" : epochs->front().epochId, 0, nowMs});
     return done;
+}
+
+/// The device that a store is on, opened; none for one on the volume itself. A volume that
+/// it is on is attached first, for only so the module knows that the store is still there.
+Result<UniqueFd> openStore(const EngineContext& context, Catalog& catalog, const VolumeRow& row)
+{
+    const auto place = findPlace(row);
+    if (!place)
+        return tl::unexpected(place.error());
+    if (!place->volume && !place->device)
+        return UniqueFd();
+    if (place->volume) {
+        const auto below = catalog.protectedVolumeByFsUuid(row.storeDevice);
+        if (!below)
+            return tl::unexpected(below.error());
+        if (*below && (*below)->storeDevice.empty()) {
+            if (const auto attached = attachVolume(context, **below); !attached)
+                return addContext(attached.error(), "the volume that its store is on");
+        }
+    }
+    const std::string& path = place->volume ? place->volume->devicePath : place->device->devicePath;
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd)
+        return failErrno("cannot open " + path);
+    return fd;
 }
 
 } // namespace
@@ -180,6 +205,10 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
     StoreSetupOptions options;
     options.volumeId = *volumeId;
     options.storeBytes = m_request.storeBytes;
+    auto place = choosePlace(*catalog, m_request.storeOn);
+    if (!place)
+        return tl::unexpected(place.error());
+    options.place = std::move(*place);
     options.stop = control.stop;
     options.progress = [&](std::uint64_t done, std::uint64_t total) {
         control.report(JobPhase::Copying, done, total);
@@ -192,6 +221,7 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
     describe(row, *volume);
     row.superblockOffsetBytes = store->attached.superblockOffsetBytes;
     row.superblockOffsetBBytes = store->attached.superblockOffsetBBytes;
+    row.storeDevice = storeDeviceOf(options.place);
     row.storePath = store->path;
     row.storeExtents = store->extents;
     row.isProtected = true;
@@ -202,7 +232,9 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
     if (!kept) {
         // A store that nobody knows of would be lost room.
         (void)(*module)->detach(store->attached.handle, true);
-        (void)removeStore(*volume);
+        if (!options.place.device)
+            (void)removeStore(options.place.volume ? *options.place.volume : *volume, *volumeId,
+                              options.place.volume.has_value());
         return tl::unexpected(kept.error());
     }
     return row;
@@ -211,7 +243,10 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
 Result<VolumeRow> ProtectJob::takeOver(Catalog& catalog, const ProbedVolume& volume,
                                        const VolumeStatus& status) const
 {
-    auto extents = findStore(volume);
+    const auto on = findDeviceOfStore(volume, status);
+    if (!on)
+        return tl::unexpected(on.error());
+    auto extents = findStore(on->devicePath, status.superblockOffsetBytes);
     if (!extents)
         return addContext(extents.error(), "the volume is recorded, but its store is not found");
     const auto known = catalog.volume(status.volumeId.hex());
@@ -224,7 +259,9 @@ Result<VolumeRow> ProtectJob::takeOver(Catalog& catalog, const ProbedVolume& vol
     describe(row, volume);
     row.superblockOffsetBytes = status.superblockOffsetBytes;
     row.superblockOffsetBBytes = status.superblockOffsetBBytes;
-    row.storePath = kStorePath;
+    row.storeDevice = on->storeDevice;
+    if (row.storeDevice != kWholeDevice)
+        row.storePath = storePathOf(status.volumeId, !row.storeDevice.empty());
     row.storeExtents = std::move(*extents);
     row.isProtected = true;
     if (const auto kept = catalog.putVolume(row); !kept)
@@ -256,6 +293,14 @@ Result<void> ForgetJob::run(const JobControl& control)
                                                " still backs up this volume; change the plan "
                                                "first");
     }
+    const auto all = catalog->volumes();
+    if (!all)
+        return tl::unexpected(all.error());
+    for (const VolumeRow& other : *all) {
+        if (other.isProtected && other.storeDevice == row->fsUuid)
+            return fail(Error::Code::Busy, "the store of " + nameOf(other) +
+                                               " is on this volume; stop protecting that first");
+    }
     const auto volumeId = parseId(m_volumeId);
     if (!volumeId)
         return tl::unexpected(volumeId.error());
@@ -271,19 +316,22 @@ Result<void> ForgetJob::run(const JobControl& control)
         control.say("The volume was not attached: its store is removed, but not invalidated.");
     }
     // From here on the volume is not protected, whatever happens to the file.
+    const std::string storeDevice = std::exchange(row->storeDevice, {});
+    const std::string storePath = std::exchange(row->storePath, {});
     row->isProtected = false;
     row->superblockOffsetBytes = 0;
     row->superblockOffsetBBytes = 0;
     row->storeExtents.clear();
-    row->storePath.clear();
     if (const auto kept = catalog->putVolume(*row); !kept)
         return kept;
     control.report(JobPhase::CleaningUp);
-    const auto volume = findVolume(row->fsUuid);
-    const auto removed =
-        volume ? removeStore(*volume) : Result<void>(tl::unexpected(volume.error()));
+    if (storeDevice == kWholeDevice)
+        return {};
+    const auto on = findVolume(storeDevice.empty() ? row->fsUuid : storeDevice);
+    const auto removed = on ? removeStore(*on, *volumeId, !storeDevice.empty())
+                            : Result<void>(tl::unexpected(on.error()));
     if (!removed)
-        control.say("The store's file .dormouse/store could not be removed (" +
+        control.say("The store's file " + storePath + " could not be removed (" +
                     removed.error().message + "). It is of no use any more.");
     return {};
 }
@@ -397,8 +445,12 @@ Result<void> attachVolume(const EngineContext& context, const VolumeRow& row)
             ::open(volume->devicePath.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
         if (!device)
             return failErrno("cannot open " + volume->devicePath);
-        const auto attached = (*module)->attach(
-            {device.get(), *id, row.fsType, row.superblockOffsetBytes, row.superblockOffsetBBytes});
+        const auto store = openStore(context, *catalog, row);
+        if (!store)
+            return tl::unexpected(store.error());
+        const auto attached =
+            (*module)->attach({device.get(), *id, row.fsType, row.superblockOffsetBytes,
+                               row.superblockOffsetBBytes, store->get()});
         if (!attached && attached.error().code == Error::Code::Unverified)
             return renew(context, *catalog, row, *volume, attached.error().message);
         if (!attached)

@@ -17,7 +17,7 @@
 
 namespace dormouse {
 
-/// Sets up a store on a mounted volume, starts tracking, remembers the volume.
+/// Sets up a store for a mounted volume, starts tracking, remembers the volume.
 /// A volume that was protected before gets its old id again. One that the module
 /// records already though the catalog does not know it (the catalog was lost) is
 /// taken over as it is, history and snapshots included.
@@ -28,6 +28,9 @@ public:
     {
         std::string fsUuid;           ///< of the candidate
         std::uint64_t storeBytes = 0; ///< 0 = choose
+        /// Where the store goes: empty = on the volume itself; the id of another protected
+        /// volume, which is mounted; or a device ("/dev/sdb1") with nothing on it.
+        std::string storeOn;
     };
 
     ProtectJob(const EngineContext& context, Request request)
@@ -56,8 +59,8 @@ public:
     {
     }
 
-    /// Busy while a plan names the volume or a snapshot of it is in use. A store
-    /// file that cannot be removed (volume not mounted) is noted, not an error.
+    /// Busy while a plan names the volume, a snapshot of it is in use, or another volume's
+    /// store is on it. A store file that cannot be removed (volume not mounted) is noted, not an error.
     [[nodiscard]] Result<void> run(const JobControl& control);
 
 private:

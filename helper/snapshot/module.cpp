@@ -60,8 +60,12 @@ Failure withReason(const Error& error, const std::string& reason)
     return fail(error.code, reason.empty() ? error.message : error.message + " (" + reason + ")");
 }
 
-Result<AttachedVolume> attachWith(const UniqueFd& fd, dormouse_attach& request)
+Result<AttachedVolume> attachWith(const UniqueFd& fd, dormouse_attach& request, int storeFd)
 {
+    if (storeFd >= 0) {
+        request.flags |= DORMOUSE_ATTACH_EXTERNAL;
+        request.store_fd = storeFd;
+    }
     const auto done = call(fd, DORMOUSE_IOC_ATTACH, &request, "cannot attach the volume");
     if (!done && request.state == DORMOUSE_STATE_UNVERIFIED)
         return fail(Error::Code::Unverified, textFrom(request.reason));
@@ -122,7 +126,7 @@ Result<AttachedVolume> Module::create(const CreateRequest& wish) const
     request.journal_bytes = wish.journalBytes;
     std::copy(wish.volumeId.bytes.begin(), wish.volumeId.bytes.end(), request.volume_id);
     std::copy(wish.nonce.begin(), wish.nonce.end(), request.nonce);
-    return attachWith(m_fd, request);
+    return attachWith(m_fd, request, wish.storeFd);
 }
 
 Result<AttachedVolume> Module::attach(const AttachRequest& wish) const
@@ -133,7 +137,7 @@ Result<AttachedVolume> Module::attach(const AttachRequest& wish) const
     request.superblock_offset = wish.superblockOffsetBytes;
     request.superblock_offset_b = wish.superblockOffsetBBytes;
     std::copy(wish.volumeId.bytes.begin(), wish.volumeId.bytes.end(), request.volume_id);
-    return attachWith(m_fd, request);
+    return attachWith(m_fd, request, wish.storeFd);
 }
 
 Result<void> Module::detach(std::uint32_t handle, bool forget) const
@@ -177,6 +181,8 @@ Result<VolumeStatus> Module::status(std::uint32_t handle) const
     status.snapshotCount = request.nr_snapshots;
     status.isSealed = request.sealed != 0;
     status.deviceMajor = request.dev_major;
+    status.storeMajor = request.store_major;
+    status.storeMinor = request.store_minor;
     status.deviceMinor = request.dev_minor;
     status.volumeBytes = request.volume_bytes;
     status.storeBytes = request.store_bytes;

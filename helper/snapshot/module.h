@@ -62,6 +62,7 @@ struct CreateRequest
     ExtentList extents; ///< in the order of the store file; need not be ascending
     std::array<std::uint8_t, DORMOUSE_NONCE_BYTES> nonce{};
     std::uint32_t journalBytes = 0; ///< 0 = the module chooses
+    int storeFd = -1; ///< the device that the extents are of; -1 = the volume's own
 };
 
 /// For ATTACH without CREATE: a store that is there already.
@@ -72,6 +73,7 @@ struct AttachRequest
     std::string fsType;
     std::uint64_t superblockOffsetBytes = 0;
     std::uint64_t superblockOffsetBBytes = 0; ///< 0 = unknown
+    int storeFd = -1; ///< the device that the store is on; -1 = the volume's own
 };
 
 struct AttachedVolume
@@ -93,6 +95,7 @@ struct VolumeStatus
     std::uint32_t snapshotCount = 0;
     bool isSealed = false;
     std::uint32_t deviceMajor = 0, deviceMinor = 0;
+    std::uint32_t storeMajor = 0, storeMinor = 0; ///< of the device that the store is on
     std::uint64_t volumeBytes = 0;
     std::uint64_t storeBytes = 0;
     std::uint64_t undoBytes = 0;
@@ -104,6 +107,12 @@ struct VolumeStatus
     std::uint64_t superblockOffsetBytes = 0, superblockOffsetBBytes = 0;
     dormouse_stats stats{};
     std::string reason; ///< why unverified or failed; else empty
+
+    /// The store is on another device.
+    [[nodiscard]] bool isStoreElsewhere() const
+    {
+        return storeMajor != deviceMajor || storeMinor != deviceMinor;
+    }
 };
 
 /// What snapshot() returns for one volume, in the order of the handles.

@@ -118,7 +118,12 @@ private:
 
 } // namespace
 
-Result<StoreFile> StoreFile::create(int rootFd)
+std::string storeFileOf(const Id128& volumeId)
+{
+    return kStoreFile + ("-" + volumeId.hex());
+}
+
+Result<StoreFile> StoreFile::create(int rootFd, const std::string& name)
 {
     UniqueFd root(::openat(rootFd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root)
@@ -130,33 +135,33 @@ Result<StoreFile> StoreFile::create(int rootFd)
         return tl::unexpected(folder.error());
     if (::fchmod(folder->get(), 0700) != 0)
         return failErrno("making the folder of the store private");
-    UniqueFd file(::openat(folder->get(), kStoreFile,
+    UniqueFd file(::openat(folder->get(), name.c_str(),
                            O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_DIRECT | O_CLOEXEC, 0600));
     if (!file)
         return failErrno("making the store");
-    return StoreFile(std::move(root), std::move(file));
+    return StoreFile(std::move(root), name, std::move(file));
 }
 
-Result<StoreFile> StoreFile::openExisting(int rootFd)
+Result<StoreFile> StoreFile::openExisting(int rootFd, const std::string& name)
 {
     const auto folder = openFolder(rootFd);
     if (!folder)
         return tl::unexpected(folder.error());
     UniqueFd file(
-        ::openat(folder->get(), kStoreFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        ::openat(folder->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file)
         return failErrno("opening the store");
-    StoreFile store(UniqueFd(), std::move(file));
+    StoreFile store(UniqueFd(), name, std::move(file));
     store.keep();
     return store;
 }
 
-Result<StoreFile> StoreFile::reopen(int rootFd)
+Result<StoreFile> StoreFile::reopen(int rootFd, const std::string& name)
 {
     UniqueFd root(::openat(rootFd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root)
         return failErrno("opening the volume");
-    const auto existing = openExisting(rootFd);
+    const auto existing = openExisting(rootFd, name);
     if (!existing)
         return tl::unexpected(existing.error());
     if (const auto done = setImmutable(existing->m_file.get(), false); !done)
@@ -164,13 +169,13 @@ Result<StoreFile> StoreFile::reopen(int rootFd)
     const auto folder = openFolder(rootFd);
     if (!folder)
         return tl::unexpected(folder.error());
-    UniqueFd file(::openat(folder->get(), kStoreFile, O_RDWR | O_NOFOLLOW | O_DIRECT | O_CLOEXEC));
+    UniqueFd file(::openat(folder->get(), name.c_str(), O_RDWR | O_NOFOLLOW | O_DIRECT | O_CLOEXEC));
     if (!file)
         return failErrno("opening the store");
-    return StoreFile(std::move(root), std::move(file));
+    return StoreFile(std::move(root), name, std::move(file));
 }
 
-Result<void> StoreFile::remove(int rootFd)
+Result<void> StoreFile::remove(int rootFd, const std::string& name)
 {
     const auto folder = openFolder(rootFd);
     if (!folder) {
@@ -179,11 +184,11 @@ Result<void> StoreFile::remove(int rootFd)
         return tl::unexpected(folder.error());
     }
     const UniqueFd file(
-        ::openat(folder->get(), kStoreFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        ::openat(folder->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (file) {
         if (const auto done = setImmutable(file.get(), false); !done)
             return done;
-        if (::unlinkat(folder->get(), kStoreFile, 0) != 0)
+        if (::unlinkat(folder->get(), name.c_str(), 0) != 0)
             return failErrno("removing the store");
     } else if (errno != ENOENT) {
         return failErrno("opening the store");
@@ -198,7 +203,7 @@ StoreFile::~StoreFile()
 {
     if (!m_file || m_isKept)
         return;
-    if (const auto removed = remove(m_root.get()); !removed)
+    if (const auto removed = remove(m_root.get(), m_name); !removed)
         logWarning("an unfinished store is left behind: " + removed.error().message);
 }
 
@@ -238,13 +243,15 @@ Result<void> StoreFile::cutTo(std::uint64_t bytes) const
 }
 
 Result<void>
-StoreFile::fill(std::uint64_t bytes, const std::stop_token& stop,
+StoreFile::fill(std::uint64_t from, std::uint64_t bytes, const std::stop_token& stop,
                 const std::function<void(std::uint64_t, std::uint64_t)>& progress) const
 {
-    if (const int error = ::posix_fallocate(m_file.get(), 0, static_cast<off_t>(bytes)); error != 0)
+    const int error = ::posix_fallocate(m_file.get(), static_cast<off_t>(from),
+                                        static_cast<off_t>(bytes - from));
+    if (error != 0)
         return failErrno("making room for the store", error);
     const auto zeros = zeroBuffer(kWriteBytes);
-    for (std::uint64_t done = 0; done < bytes;) {
+    for (std::uint64_t done = from; done < bytes;) {
         if (stop.stop_requested())
             return fail(Error::Code::Cancelled, "cancelled");
         const auto part = std::min<std::uint64_t>(kWriteBytes, bytes - done);
@@ -315,19 +322,25 @@ Result<std::vector<StorePiece>> StoreFile::pieces() const
     return pieces;
 }
 
-Result<void> StoreFile::writeProofs(const std::vector<StorePiece>& pieces, const Id128& volumeId,
-                                    ByteView nonce) const
+Result<void> writeProof(int fd, std::uint64_t offsetBytes, const Id128& volumeId, ByteView nonce,
+                        std::uint32_t index)
 {
     const auto block = zeroBuffer(DORMOUSE_STORE_BLOCK);
     dormouse_extent_proof proof{};
     std::memcpy(proof.magic, "DORMPRUF", sizeof(proof.magic));
     std::copy(nonce.begin(), nonce.end(), proof.nonce);
     std::copy(volumeId.bytes.begin(), volumeId.bytes.end(), proof.volume_id);
+    proof.index = htole32(index);
+    std::memcpy(block.get(), &proof, sizeof(proof));
+    return writeAt(fd, block.get(), DORMOUSE_STORE_BLOCK, offsetBytes);
+}
+
+Result<void> StoreFile::writeProofs(const std::vector<StorePiece>& pieces, const Id128& volumeId,
+                                    ByteView nonce) const
+{
     for (std::size_t i = 0; i < pieces.size(); ++i) {
-        proof.index = htole32(static_cast<std::uint32_t>(i));
-        std::memcpy(block.get(), &proof, sizeof(proof));
-        const auto done =
-            writeAt(m_file.get(), block.get(), DORMOUSE_STORE_BLOCK, pieces[i].fileOffsetBytes);
+        const auto done = writeProof(m_file.get(), pieces[i].fileOffsetBytes, volumeId, nonce,
+                                     static_cast<std::uint32_t>(i));
         if (!done)
             return done;
     }

@@ -22,7 +22,9 @@ namespace dormouse {
 
 inline constexpr char kStoreFolder[] = ".dormouse";
 inline constexpr char kStoreFile[] = "store";
-inline constexpr char kStorePath[] = ".dormouse/store";
+
+/// The name of the file with another volume's store.
+[[nodiscard]] std::string storeFileOf(const Id128& volumeId);
 
 /// A part of the file that lies in one piece on the device.
 struct StorePiece
@@ -35,17 +37,22 @@ struct StorePiece
 
 [[nodiscard]] ExtentList extentsOf(const std::vector<StorePiece>& pieces);
 
+/// A proof record at this place of a file or device, which is open with O_DIRECT; not yet
+/// durable.
+[[nodiscard]] Result<void> writeProof(int fd, std::uint64_t offsetBytes, const Id128& volumeId,
+                                      ByteView nonce, std::uint32_t index);
+
 class StoreFile
 {
 public:
     /// A new, empty one. Exists if there is one: it may be in use.
-    [[nodiscard]] static Result<StoreFile> create(int rootFd);
+    [[nodiscard]] static Result<StoreFile> create(int rootFd, const std::string& name);
     /// One that is there, to ask for its extents; it stays when this goes.
-    [[nodiscard]] static Result<StoreFile> openExisting(int rootFd);
+    [[nodiscard]] static Result<StoreFile> openExisting(int rootFd, const std::string& name);
     /// One that is there, to be proved again. Removed unless keep() is called.
-    [[nodiscard]] static Result<StoreFile> reopen(int rootFd);
+    [[nodiscard]] static Result<StoreFile> reopen(int rootFd, const std::string& name);
     /// Takes away what an earlier store left. Fine if there is none.
-    [[nodiscard]] static Result<void> remove(int rootFd);
+    [[nodiscard]] static Result<void> remove(int rootFd, const std::string& name);
 
     StoreFile(StoreFile&&) = default;
     StoreFile& operator=(StoreFile&&) = delete;
@@ -59,9 +66,9 @@ public:
     /// Gives back what lies behind.
     [[nodiscard]] Result<void> cutTo(std::uint64_t bytes) const;
 
-    /// Allocates and writes zeros, durably.
+    /// Allocates and writes zeros from `from` up to `bytes`, durably.
     [[nodiscard]] Result<void>
-    fill(std::uint64_t bytes, const std::stop_token& stop,
+    fill(std::uint64_t from, std::uint64_t bytes, const std::stop_token& stop,
          const std::function<void(std::uint64_t, std::uint64_t)>& progress) const;
 
     /// Where it lies on the device, in file order. Refuses what cannot be pinned.
@@ -82,9 +89,13 @@ public:
     void keep() { m_isKept = true; }
 
 private:
-    StoreFile(UniqueFd root, UniqueFd file) : m_root(std::move(root)), m_file(std::move(file)) {}
+    StoreFile(UniqueFd root, std::string name, UniqueFd file)
+        : m_root(std::move(root)), m_name(std::move(name)), m_file(std::move(file))
+    {
+    }
 
     UniqueFd m_root;
+    std::string m_name;
     UniqueFd m_file;
     bool m_isKept = false;
 };

@@ -3,15 +3,11 @@
 
 #include "helper/base/log.h"
 #include "helper/snapshot/store_file.h"
+#include "helper/snapshot/store_setup.h"
 #include "helper/snapshot/store_volume.h"
-#include "kmod/record_codec.h"
+#include "kmod/uapi/dormouse_format.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace dormouse {
 namespace {
@@ -20,32 +16,6 @@ namespace {
 constexpr std::uint64_t kLeastGrowthBytes = 8 * kMiB;
 constexpr std::uint64_t kLeastPieceBytes = 256u << 10;
 constexpr std::size_t kMostNewPieces = 48;
-
-struct FreeMemory
-{
-    void operator()(void* memory) const { std::free(memory); }
-};
-
-/// Where the store lies, as its superblock on the device says. Not through the page
-/// cache, which would go on showing what was there when it was last asked.
-Result<ExtentList> extentsOnDevice(const ProbedVolume& volume, std::uint64_t superblockOffsetBytes)
-{
-    const UniqueFd device(::open(volume.devicePath.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
-    const std::unique_ptr<void, FreeMemory> copy(
-        std::aligned_alloc(DORMOUSE_STORE_BLOCK, DORMOUSE_SUPER_BYTES));
-    if (!device || !copy ||
-        ::pread(device.get(), copy.get(), DORMOUSE_SUPER_BYTES,
-                static_cast<off_t>(superblockOffsetBytes)) != ssize_t{DORMOUSE_SUPER_BYTES})
-        return failErrno("reading the store's superblock");
-    store_super super{};
-    std::vector<store_extent> table(DORMOUSE_SUPER_MAX_EXTENTS);
-    if (super_unpack(copy.get(), &super, table.data()) != 0)
-        return fail(Error::Code::Corrupt, "the store's superblock cannot be read");
-    ExtentList extents;
-    for (u32 i = 0; i < super.nr_extents; ++i)
-        extents.push_back({table[i].offset, table[i].length});
-    return mergeExtents(std::move(extents));
-}
 
 ExtentList intersect(const ExtentList& a, const ExtentList& b)
 {
@@ -85,7 +55,7 @@ Result<GrownStore> handOverMore(const Module& module, const ProbedVolume& volume
     const auto pieces = file.pieces();
     if (!pieces)
         return tl::unexpected(pieces.error());
-    const auto store = extentsOnDevice(volume, options.superblockOffsetBytes);
+    const auto store = findStore(volume.devicePath, options.superblockOffsetBytes);
     if (!store)
         return tl::unexpected(store.error());
     // A proof on ground that is the store's already would be the end of it.
@@ -145,14 +115,16 @@ Result<GrownStore> growStore(const Module& module, const ProbedVolume& volume,
                            : suggestedGrowthBytes(volume.sizeBytes, options.storeBytes, *freeBytes);
     if (bytes == 0 || bytes + kReserveBytes > *freeBytes)
         return fail(Error::Code::NoSpace, "there is too little free space on the volume");
-    auto file = StoreFile::reopen(mount->get());
+    auto file = StoreFile::reopen(mount->get(), options.isElsewhere ? storeFileOf(options.volumeId)
+                                                                    : kStoreFile);
     if (!file)
         return tl::unexpected(file.error());
     file->keep();
     const auto before = file->sizeBytes();
     if (!before)
         return tl::unexpected(before.error());
-    auto grown = file->extendTo(*before + bytes)
+    auto grown = (options.isElsewhere ? file->fill(*before, *before + bytes, {}, {})
+                                      : file->extendTo(*before + bytes))
                      .and_then([&] { return handOverMore(module, volume, options, *file); });
     if (!grown) {
         // The module took nothing, so what was added is only room that is gone.

@@ -17,11 +17,12 @@ struct GrowthOptions
 {
     std::uint32_t handle = 0;
     Id128 volumeId;
+    bool isElsewhere = false; ///< the store is a file on another volume, which growStore() gets
     std::uint64_t superblockOffsetBytes = 0;
     std::uint64_t storeBytes = 0; ///< now, as the module says
     std::uint64_t bytes = 0;      ///< how much more; 0 = suggestedGrowthBytes()
     std::uint64_t openEpoch = 0;  ///< when `usable` was found out
-    /// Free in every live snapshot; nullopt: there is none.
+    /// Free in every live snapshot; nullopt: there is none, or the store is elsewhere.
     std::optional<ExtentList> usable;
 };
 
@@ -38,9 +39,10 @@ struct GrownStore
                                                  std::uint64_t storeBytes,
                                                  std::uint64_t freeBytes);
 
-/// Gives a store that is in use more room. What the file system allocates is not
-/// written to, but for a proof where each piece begins; of it only what no live snapshot
-/// shows is used. NoSpace: there is too little. Gone: a snapshot was taken meanwhile, so
+/// Gives a store that is in use more room, on the volume that it is on. What the file system
+/// allocates is not written to, but for a proof where each piece begins; of it only what no
+/// live snapshot shows is used. Elsewhere it is filled with zeros instead, so that the
+/// snapshots of the volume there have copies of what it held. Busy: one was taken meanwhile. NoSpace: there is too little. Gone: a snapshot was taken meanwhile, so
 /// try again. After an error the store is as it was, and so is what is free.
 [[nodiscard]] Result<GrownStore> growStore(const Module& module, const ProbedVolume& volume,
                                            const GrowthOptions& options);

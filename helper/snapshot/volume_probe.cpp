@@ -89,18 +89,18 @@ std::map<std::string, Mounts> readMounts()
     return mounts;
 }
 
-bool isLeftOut(const std::string& name)
+bool isUsable(const std::string& name)
 {
     constexpr std::array<std::string_view, 5> kPrefixes{"dormouse", "ram", "zram", "sr", "fd"};
     if (std::any_of(kPrefixes.begin(), kPrefixes.end(),
                     [&](std::string_view prefix) { return name.starts_with(prefix); }))
-        return true;
+        return false;
     std::error_code error;
     const fs::path holders = kClassBlock / name / "holders";
     if (fs::exists(holders, error) && !fs::is_empty(holders, error))
-        return true;
+        return false;
     // Loop devices are somebody's disk image, and browsing makes some of them.
-    return name.starts_with("loop") || firstLine(kClassBlock / name / "size") == "0";
+    return !name.starts_with("loop") && firstLine(kClassBlock / name / "size") != "0";
 }
 
 std::string value(const Probe& probe, const char* name)
@@ -185,7 +185,7 @@ Result<std::vector<ProbedVolume>> probeVolumes()
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(kClassBlock, error)) {
         const std::string name = entry.path().filename();
-        if (isLeftOut(name))
+        if (!isUsable(name))
             continue;
         if (auto volume = probe(name, mounts))
             all.push_back(std::move(*volume));
@@ -204,6 +204,11 @@ Result<std::vector<ProbedVolume>> probeVolumes()
                              " holds the same file system (a clone). Remove one of them.";
     }
     return all;
+}
+
+bool isUsableDevice(const std::string& kernelName)
+{
+    return isUsable(kernelName);
 }
 
 Result<ProbedVolume> findVolume(const std::string& fsUuid)

@@ -44,6 +44,9 @@ struct ProbedVolume
 /// Everything with a file system, by device name.
 [[nodiscard]] Result<std::vector<ProbedVolume>> probeVolumes();
 
+/// False for devices that are left out ("vdb1").
+[[nodiscard]] bool isUsableDevice(const std::string& kernelName);
+
 /// The one with this file system. NotFound if it is absent; Busy if two devices
 /// hold it (a clone: taking the wrong one would give its history to the other).
 [[nodiscard]] Result<ProbedVolume> findVolume(const std::string& fsUuid);

@@ -57,7 +57,7 @@ void TestHelperAccess::asksPolkitAboutTheBusNameOfTheCaller()
     QCOMPARE(question.action, QStringLiteral("org.dormouse.helper.look"));
 
     m_polkit->forget();
-    (void)ask(*m_client, managerCall(QStringLiteral("ProtectVolume"), {kUnknownId, 0ULL}));
+    (void)ask(*m_client, managerCall(QStringLiteral("ProtectVolume"), {kUnknownId, 0ULL, QString()}));
     QCOMPARE(m_polkit->actions(), QStringList{QStringLiteral("org.dormouse.helper.change")});
 }
 
@@ -187,10 +187,10 @@ void TestHelperAccess::refusesHostileArguments_data()
         QTest::newRow(name) << QString::fromLatin1(method) << arguments
                             << QString::fromLatin1(error);
     };
-    row("protect nothing", "ProtectVolume", {QString(), 0ULL}, "InvalidArgument");
-    row("protect a path", "ProtectVolume", {"/dev/sda", 0ULL}, "InvalidArgument");
-    row("protect a huge id", "ProtectVolume", {huge, 0ULL}, "InvalidArgument");
-    row("protect the unknown", "ProtectVolume", {kUnknownId, 0ULL}, "NotFound");
+    row("protect nothing", "ProtectVolume", {QString(), 0ULL, QString()}, "InvalidArgument");
+    row("protect a path", "ProtectVolume", {"/dev/sda", 0ULL, QString()}, "InvalidArgument");
+    row("protect a huge id", "ProtectVolume", {huge, 0ULL, QString()}, "InvalidArgument");
+    row("protect the unknown", "ProtectVolume", {kUnknownId, 0ULL, QString()}, "NotFound");
     row("snapshot of nothing", "TakeSnapshot", {QStringList(), true}, "InvalidArgument");
     row("snapshot of too many", "TakeSnapshot", {many, true}, "InvalidArgument");
     row("snapshot twice", "TakeSnapshot", {QStringList{kUnknownId, kUnknownId}, true},

@@ -65,7 +65,8 @@ bus::VolumeInfoList FakeManager::ListVolumes()
     return refuseLook() ? bus::VolumeInfoList() : m_helper->world.volumes;
 }
 
-QDBusObjectPath FakeManager::ProtectVolume(const QString& candidateId, qulonglong storeBytes)
+QDBusObjectPath FakeManager::ProtectVolume(const QString& candidateId, qulonglong storeBytes,
+                                           const QString&)
 {
     if (refuseChange())
         return {};

@@ -57,7 +57,8 @@ public:
 
     bus::HealthInfo GetHealth();
     bus::VolumeInfoList ListVolumes();
-    QDBusObjectPath ProtectVolume(const QString& candidateId, qulonglong storeBytes);
+    QDBusObjectPath ProtectVolume(const QString& candidateId, qulonglong storeBytes,
+                                  const QString& storeOn);
     bus::RepositoryInfoList ListRepositories();
     QString CreateRepository(const QString& name, const QDBusUnixFileDescriptor& directory,
                              const QDBusUnixFileDescriptor& passphrase, bool encrypted,

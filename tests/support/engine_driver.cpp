@@ -93,7 +93,7 @@ void protect(State& state, const Words& words)
     for (const ProbedVolume& volume : need(probeVolumes())) {
         if (volume.devicePath != words.at(0))
             continue;
-        ProtectJob job(state.context, {volume.fsUuid, std::stoull(words.at(1)) << 20});
+        ProtectJob job(state.context, {volume.fsUuid, std::stoull(words.at(1)) << 20, {}});
         std::printf("%s\n", need(job.run(control())).volumeId.c_str());
         return;
     }

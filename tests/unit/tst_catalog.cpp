@@ -27,6 +27,7 @@ private slots:
         QCOMPARE(row->superblockOffsetBytes, expected.superblockOffsetBytes);
         QCOMPARE(row->superblockOffsetBBytes, expected.superblockOffsetBBytes);
         QCOMPARE(row->storePath, expected.storePath);
+        QCOMPARE(row->storeDevice, expected.storeDevice);
         QCOMPARE(row->storeExtents, expected.storeExtents);
         QCOMPARE(row->isProtected, true);
         QCOMPARE(row->addedAtMs, expected.addedAtMs);
@@ -42,7 +43,9 @@ private slots:
         auto row = sampleVolume(CatalogFixture::volume);
         row.isProtected = false;
         row.storeExtents.clear();
+        row.storeDevice = kWholeDevice;
         must(fixture->putVolume(row));
+        QCOMPARE(must(fixture->volume(row.volumeId))->storeDevice, row.storeDevice);
         QCOMPARE(must(fixture->changeSets(id(1))).size(), 1u);
         QCOMPARE(must(fixture->volumes()).size(), 1u);
         QVERIFY(!must(fixture->protectedVolumeByFsUuid(row.fsUuid)));
