@@ -32,7 +32,7 @@ struct VolumeRow
     std::string lastDevice;     ///< "/dev/vdb1"
     std::string lastMountPoint; ///< "" if it was not mounted
 
-    /// The store: its superblock copies (0 = there is none), ...
+    /// The store: its superblock copies (the second 0 = there is none), ...
     std::uint64_t superblockOffsetBytes = 0;
     std::uint64_t superblockOffsetBBytes = 0;
     /// ... the device that it is on: empty = the volume's own; kWholeDevice = all of one,

@@ -153,7 +153,7 @@ Result<void> Service::writeAttachConfig()
     std::vector<AttachEntry> entries;
     for (const VolumeRow& row : *rows) {
         const auto id = Id128::fromHex(row.volumeId);
-        if (row.isProtected && id && row.superblockOffsetBytes != 0)
+        if (row.isProtected && id && row.superblockOffsetBBytes != 0)
             entries.push_back({id->bytes, row.fsUuid, row.fsType, row.superblockOffsetBytes,
                                row.superblockOffsetBBytes, row.storeDevice});
     }

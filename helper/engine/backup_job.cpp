@@ -133,6 +133,12 @@ Result<void> Run::plan(VolumeWork& work, FrozenVolume& frozen)
         return addContext(decision.error(), "cannot tell what the backup builds on");
     work.decision = std::move(*decision);
     work.allocation = frozen.allocation();
+    if (work.decision.kind == BackupKind::Incremental && !work.allocation.unrecorded.empty()) {
+        ExtentList& changed = work.decision.changed;
+        changed.insert(changed.end(), work.allocation.unrecorded.begin(),
+                       work.allocation.unrecorded.end());
+        changed = mergeExtents(std::move(changed));
+    }
     ExtentList dropped = work.allocation.free;
     for (const ExcludedExtent& one : work.excluded())
         dropped.push_back(one.extent);

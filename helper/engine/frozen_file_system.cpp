@@ -156,6 +156,40 @@ std::optional<SampleFile> hashFile(int rootFd, const Candidate& candidate)
     return sample;
 }
 
+/// Where a file lies from this byte of it on; nothing if any of its blocks is not its own.
+ExtentList fileExtents(int fd, std::uint64_t fromBytes)
+{
+    constexpr std::uint32_t kCount = 256;
+    std::vector<std::uint8_t> memory(sizeof(struct fiemap) + kCount * sizeof(fiemap_extent));
+    auto* map = reinterpret_cast<struct fiemap*>(memory.data());
+    ExtentList extents;
+    std::uint64_t atBytes = fromBytes;
+    for (bool isLast = false; !isLast;) {
+        std::memset(memory.data(), 0, memory.size());
+        map->fm_start = atBytes;
+        map->fm_length = FIEMAP_MAX_OFFSET - atBytes;
+        map->fm_extent_count = kCount;
+        if (::ioctl(fd, FS_IOC_FIEMAP, map) != 0)
+            return {};
+        if (map->fm_mapped_extents == 0)
+            break;
+        for (std::uint32_t i = 0; i < map->fm_mapped_extents; ++i) {
+            const fiemap_extent& one = map->fm_extents[i];
+            isLast = (one.fe_flags & FIEMAP_EXTENT_LAST) != 0;
+            constexpr std::uint32_t kFine =
+                FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_MERGED | FIEMAP_EXTENT_UNWRITTEN;
+            if ((one.fe_flags & ~kFine) != 0)
+                return {};
+            // The first extent may begin before the place that was asked for.
+            const std::uint64_t skipBytes =
+                one.fe_logical < atBytes ? std::min(atBytes - one.fe_logical, one.fe_length) : 0;
+            extents.push_back({one.fe_physical + skipBytes, one.fe_length - skipBytes});
+            atBytes = std::max<std::uint64_t>(atBytes, one.fe_logical + one.fe_length);
+        }
+    }
+    return mergeExtents(std::move(extents));
+}
+
 } // namespace
 
 Result<ExtentList> freeExtents(int rootFd)
@@ -224,34 +258,19 @@ ExtentList swapExtents(int rootFd, const SwapPath& swap)
             sizeof(signature) ||
         std::memcmp(signature, "SWAPSPACE2", sizeof(signature)) != 0)
         return {};
+    return fileExtents(fd.get(), kSwapHeaderBytes);
+}
 
-    constexpr std::uint32_t kCount = 256;
-    std::vector<std::uint8_t> memory(sizeof(struct fiemap) + kCount * sizeof(fiemap_extent));
-    auto* map = reinterpret_cast<struct fiemap*>(memory.data());
+ExtentList bootLoaderExtents(int rootFd)
+{
     ExtentList extents;
-    std::uint64_t atBytes = kSwapHeaderBytes;
-    for (bool isLast = false; !isLast;) {
-        std::memset(memory.data(), 0, memory.size());
-        map->fm_start = atBytes;
-        map->fm_length = FIEMAP_MAX_OFFSET - atBytes;
-        map->fm_extent_count = kCount;
-        if (::ioctl(fd.get(), FS_IOC_FIEMAP, map) != 0)
-            return {};
-        if (map->fm_mapped_extents == 0)
-            break;
-        for (std::uint32_t i = 0; i < map->fm_mapped_extents; ++i) {
-            const fiemap_extent& one = map->fm_extents[i];
-            isLast = (one.fe_flags & FIEMAP_EXTENT_LAST) != 0;
-            constexpr std::uint32_t kFine =
-                FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_MERGED | FIEMAP_EXTENT_UNWRITTEN;
-            if ((one.fe_flags & ~kFine) != 0)
-                return {};
-            // The first extent may begin before the place that was asked for.
-            const std::uint64_t skipBytes =
-                one.fe_logical < atBytes ? std::min(atBytes - one.fe_logical, one.fe_length) : 0;
-            extents.push_back({one.fe_physical + skipBytes, one.fe_length - skipBytes});
-            atBytes = std::max<std::uint64_t>(atBytes, one.fe_logical + one.fe_length);
-        }
+    for (const char* path :
+         {"boot/grub/grubenv", "boot/grub2/grubenv", "grub/grubenv", "grub2/grubenv"}) {
+        const UniqueFd fd = openBeneath(rootFd, path);
+        if (!fd)
+            continue;
+        const ExtentList file = fileExtents(fd.get(), 0);
+        extents.insert(extents.end(), file.begin(), file.end());
     }
     return mergeExtents(std::move(extents));
 }

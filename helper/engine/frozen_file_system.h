@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * What a snapshot's own file system tells: which space is free, where swap
- * files lie, and what a few files contain. Private to the library.
+ * What a snapshot's own file system tells: which space is free, where swap files and
+ * those of the boot loader lie, and what a few files contain. Private to the library.
  *
  * Works on the root of a read-only, detached mount of the snapshot. Reads as
  * little as it can: every byte comes from the volume that is being backed up.
@@ -34,6 +34,10 @@ struct SwapPath
 /// header that makes it one). Empty if there is no such swap file there, or any
 /// of its blocks is shared.
 [[nodiscard]] ExtentList swapExtents(int rootFd, const SwapPath& swap);
+
+/// Where the files lie that GRUB writes to before Linux runs (its environment block), which
+/// no change map can have.
+[[nodiscard]] ExtentList bootLoaderExtents(int rootFd);
 
 /// Hashes of up to 16 small files, half of them the youngest found.
 [[nodiscard]] std::vector<SampleFile> sampleFileHashes(int rootFd, std::uint64_t budgetBytes,

@@ -77,6 +77,7 @@ Allocation ExposedVolume::allocation()
     }
     allocation.isKnown = true;
     allocation.free = std::move(*free);
+    allocation.unrecorded = bootLoaderExtents(m_root.get());
     for (const SwapPath& swap :
          activeSwapFiles(m_facts.status.deviceMajor, m_facts.status.deviceMinor)) {
         for (const Extent& extent : swapExtents(m_root.get(), swap))

@@ -28,6 +28,8 @@ struct Allocation
     ExtentList free;    ///< normal form: what need not be kept
     /// Left out though allocated: swap files. The store is told apart.
     std::vector<ExcludedExtent> excluded;
+    /// What a boot loader may have written before there was anybody to record it.
+    ExtentList unrecorded;
 };
 
 /// One volume as it was at the moment.

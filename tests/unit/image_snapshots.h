@@ -29,6 +29,7 @@ public:
         ExtentList changed;
         ExtentList free;
         ExtentList store;
+        ExtentList unrecorded;
         bool isAllocationKnown = true;
         bool isNextSetVoid = false;
     };
@@ -79,8 +80,8 @@ public:
     [[nodiscard]] Allocation allocation() override
     {
         if (!m_state.isAllocationKnown)
-            return {false, "nobody knows", {}, {}};
-        return {true, {}, m_state.free, {}};
+            return {false, "nobody knows", {}, {}, {}};
+        return {true, {}, m_state.free, {}, m_state.unrecorded};
     }
     [[nodiscard]] std::vector<SampleFile> sampleFiles(std::uint64_t, std::stop_token) override
     {

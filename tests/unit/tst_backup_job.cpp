@@ -42,6 +42,7 @@ private slots:
     void storeIsLeftOutAndListed();
     void everythingIsReadWhenAllocationIsUnknown();
     void incrementReadsExactlyWhatChanged();
+    void incrementHasWhatNobodyCouldRecord();
     void incrementMakesFreedBlocksHoles();
     void eachBackupStaysWhatItWas();
     void twoVolumesShareOneRecordAndMoment();
@@ -206,6 +207,21 @@ void TestBackupJob::incrementReadsExactlyWhatChanged()
     QCOMPARE(report->readBytes(), 2 * kBlock);
     QCOMPARE(report->changedBytes(), 2 * kBlock);
     QVERIFY(restored(report->recordId, m_a) == m_snapshots->volume(m_a).bytes);
+}
+
+void TestBackupJob::incrementHasWhatNobodyCouldRecord()
+{
+    QVERIFY(backUp());
+    m_snapshots->write(m_a, 3 * kMiB, noise(kBlock, 1));
+    const Bytes loader = noise(1024, 2);
+    Bytes& disk = m_snapshots->volume(m_a).bytes;
+    std::copy(loader.begin(), loader.end(), disk.begin() + 6 * kMiB); // in no change map
+    m_snapshots->volume(m_a).unrecorded = {{6 * kMiB, 4096}};
+    const auto report = backUp();
+    QVERIFY(report);
+    QCOMPARE(report->volumes[0].kind, BackupKind::Incremental);
+    QCOMPARE(report->readBytes(), 2 * kBlock);
+    QVERIFY(restored(report->recordId, m_a) == disk);
 }
 
 void TestBackupJob::incrementMakesFreedBlocksHoles()

@@ -48,7 +48,7 @@ STORE = ".dormouse-store"
 STRUCTS = {
     "info": (1, "=IIIIII2Q", "n:I n:I n:I n:I n:I zero:Q zero:Q"),
     "attach": (2, "=IIiI16sQIIQQ32sII16s96siI",
-               "flags:I fd:i n:I id:16s pointer:Q n:I zero:I n:Q n:Q n:32s n:I n:I n:16s n:96s fd:i zero:I"),
+               "flags:I fd:i n:I id:16s pointer:Q n:I zero:I n:Q n:Q n:32s n:I n:I n:16s n:96s store:i zero:I"),
     "detach": (3, "=IIII", "flags:I handle:I zero:I"),
     "list": (4, "=IIQII", "n:I pointer:Q n:I zero:I"),
     "status": (5, f"=8I2I9Q16s16s{STATS}Q96sII",

@@ -86,6 +86,10 @@ class Caller:
                 found.append(self.pointer())
             elif role == "fd":
                 found.append(self.chance.choice(self.descriptors))
+            elif role == "store":  # a descriptor, if a flag says so
+                is_there = self.chance.random() < 0.5
+                found.append(self.chance.choice(self.descriptors) if is_there else 0)
+                found[0] |= kmod.EXTERNAL if is_there else 0
             elif role == "zero":
                 found.append(0 if self.chance.random() < 0.9 else self.integer(bits))
             elif role == "flags":

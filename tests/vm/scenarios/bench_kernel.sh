@@ -9,7 +9,8 @@
 #
 # Systems: plain and plain-again (no module), transient and durable (a snapshot of ours), tracking
 # (an emptied map) and again (the same blocks once more), touched (the same blocks
-# once more under a snapshot), dm4 and dm64 (device-mapper's persistent snapshot,
+# once more under a snapshot), transient-elsewhere and durable-elsewhere (a snapshot of
+# ours, its store on the other disk, where the next ones have theirs), dm4 and dm64 (device-mapper's persistent snapshot,
 # 4 and 64 KiB), era and era-again (dm-era, 4 KiB).
 . "$VM_GUEST/lib.sh"
 rounds=$1
@@ -49,10 +50,15 @@ print(round(json.load(open('/run/fio'))['jobs'][0]['write']['$field']))")" "$([ 
 }
 
 # A new store every time: others have written since.
+elsewhere=
 attach() {
     load_module
     mount "$volume" /v
-    handle=$(kmod create "$volume" /v 1400 ext4) || die "create"
+    if [ -n "$elsewhere" ]; then
+        handle=$(kmod create-on "$volume" ext4 "$other") || die "create"
+    else
+        handle=$(kmod create "$volume" /v 1400 ext4) || die "create"
+    fi
 }
 detach() {
     umount /v
@@ -87,6 +93,8 @@ ours() {
 }
 transient() { ours transient "$1" touched; }
 durable() { ours durable "$1" "" --durable; }
+transient-elsewhere() { elsewhere=yes ours transient-elsewhere "$1" ""; }
+durable-elsewhere() { elsewhere=yes ours durable-elsewhere "$1" "" --durable; }
 
 tracking() {
     local epoch

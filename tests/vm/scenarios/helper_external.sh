@@ -39,7 +39,7 @@ prove "it runs" ctl plans run both
 head -c 8M /dev/urandom >/v/one/big
 sync
 leave
-prove "at the next boot both are attached" "$attach_tool" --all
+prove "at the next boot all that is there is attached" "$attach_tool" --all
 prove "both" test "$(attached)" = 2
 come_back
 head -c 2M /dev/urandom >/v/one/later
@@ -65,7 +65,7 @@ prove "shows what was" test "$(ctl browse latest --volume "$(volume "$one" id)" 
 prove "a plan is made" ctl plans create --name both --volume "$one" --volume "$two" --repo store --by-hand
 prove "it runs" ctl plans run both
 leave
-prove "its disk appears first: nothing is attached without the other" "$attach_tool" --device "$two"
+prove "the disk that the store is on appears" "$attach_tool" --device "$two"
 prove "both are attached with it" test "$(attached)" = 2
 come_back
 head -c 3M /dev/urandom >/v/one/last
