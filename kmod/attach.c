@@ -28,6 +28,8 @@ static int check_device(struct dormouse_attach *a, struct block_device *bdev)
 		return refuse(a, -EOPNOTSUPP, "zoned devices are not supported");
 	if (bdev_read_only(bdev))
 		return refuse(a, -EROFS, "the device is read-only");
+	if (blk_queue_dax(bdev->bd_disk->queue))
+		return refuse(a, -EOPNOTSUPP, "programs may write to this memory without the block layer");
 	if (bdev_physical_block_size(bdev) > DORMOUSE_STORE_BLOCK)
 		return refuse(a, -EOPNOTSUPP, "the device's blocks are larger than 4 KiB");
 	list_for_each_entry(v, &volumes, link) {

@@ -53,6 +53,8 @@ int ground_take(struct volume *v, struct block_device *bdev, char *reason)
 		return refuse(reason, -ENXIO, "the store's device is empty");
 	if (bdev_is_zoned(bdev))
 		return refuse(reason, -EOPNOTSUPP, "a store cannot be on a zoned device");
+	if (blk_queue_dax(bdev->bd_disk->queue))
+		return refuse(reason, -EOPNOTSUPP, "programs may write over a store on this memory unseen");
 	if (bdev_read_only(bdev))
 		return refuse(reason, -EROFS, "the store's device is read-only");
 	if (g.disk->major == LOOP_MAJOR)

@@ -8,7 +8,6 @@
 #include <QCoreApplication>
 
 #include <algorithm>
-#include <filesystem>
 
 namespace dormouse {
 
@@ -87,14 +86,9 @@ std::optional<QString> twinSentence(const std::vector<ProbedVolume>& present,
 // "/dev/sdb1"; empty if it is not there any more.
 std::string devicePathOf(std::uint32_t major, std::uint32_t minor)
 {
-    std::error_code error;
-    const auto real = std::filesystem::canonical(
-        "/sys/dev/block/" + std::to_string(major) + ":" + std::to_string(minor), error);
-    if (error)
-        return {};
-    std::string name = real.filename();
+    std::string name = kernelNameOf(major, minor);
     std::replace(name.begin(), name.end(), '!', '/');
-    return "/dev/" + name;
+    return name.empty() ? name : "/dev/" + name;
 }
 
 void fillDevice(bus::VolumeInfo& info, const ProbedVolume& device)

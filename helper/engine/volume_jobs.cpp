@@ -188,6 +188,12 @@ Result<VolumeRow> ProtectJob::run(const JobControl& control)
     if (!statuses)
         return tl::unexpected(statuses.error());
     for (const VolumeStatus& status : *statuses) {
+        const std::string other = kernelNameOf(status.deviceMajor, status.deviceMinor);
+        if (!other.empty() && other != volume->kernelName &&
+            (liesAbove(other, volume->kernelName) || liesAbove(volume->kernelName, other)))
+            return fail(Error::Code::Unsupported,
+                        "it is built upon a volume that is protected, or the other way round; only "
+                        "one of the two can be");
         if (status.deviceMajor == volume->deviceMajor &&
             status.deviceMinor == volume->deviceMinor && status.state != VolumeState::Gone &&
             status.state != VolumeState::Failed)

@@ -84,13 +84,18 @@ Result<StoreDevice> findStoreDevice(const std::string& path)
     };
     if (!path.starts_with("/dev/") || ::stat(path.c_str(), &info) != 0 || !S_ISBLK(info.st_mode))
         return fail(Error::Code::Invalid, path + " is not a block device");
-    std::error_code error;
-    const fs::path real = fs::canonical("/sys/dev/block/" + std::to_string(::major(info.st_rdev)) +
-                                            ":" + std::to_string(::minor(info.st_rdev)),
-                                        error);
-    if (error)
+    const std::string name = kernelNameOf(::major(info.st_rdev), ::minor(info.st_rdev));
+    if (name.empty())
         return fail(Error::Code::Gone, path + " is not there any more");
-    return look(real.filename());
+    return look(name);
+}
+
+std::string kernelNameOf(std::uint32_t deviceMajor, std::uint32_t deviceMinor)
+{
+    std::error_code error;
+    const fs::path real = fs::canonical(
+        "/sys/dev/block/" + std::to_string(deviceMajor) + ":" + std::to_string(deviceMinor), error);
+    return error ? std::string() : real.filename().string();
 }
 
 Result<StoreDevice> findStoreOf(const Id128& volumeId)

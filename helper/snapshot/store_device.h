@@ -33,6 +33,9 @@ struct StoreDevice
 /// two do (a clone).
 [[nodiscard]] Result<StoreDevice> findStoreOf(const Id128& volumeId);
 
+/// "sdb1"; empty if there is no such device.
+[[nodiscard]] std::string kernelNameOf(std::uint32_t deviceMajor, std::uint32_t deviceMinor);
+
 /// Whether the first device is built upon the second one, or is it, or a part of it.
 [[nodiscard]] bool liesAbove(const std::string& upperKernelName,
                              const std::string& lowerKernelName);

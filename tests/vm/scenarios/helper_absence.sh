@@ -24,7 +24,7 @@ come_back() {
 modprobe -a ext4 loop fuse
 load_module
 one=$(disk one) backup=$(disk backup)
-mkfs.ext4 -q -L one "$one"
+mkfs.ext4 -q -b 4096 -L one "$one"
 mkfs.ext4 -q "$backup"
 mkdir -p /v/one /backup
 mount "$one" /v/one

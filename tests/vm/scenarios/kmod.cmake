@@ -59,6 +59,12 @@ add_kernel_test(kmod.raw.512e SCRIPT scenarios/kmod_raw.sh DISKS volume=384M,lbs
     TIMEOUT 240 ARGS 4)
 add_kernel_test(kmod.raw.4kn SCRIPT scenarios/kmod_raw.sh DISKS volume=1G,lbs=4096,pbs=4096 MEMORY 4G
     TIMEOUT 400 ARGS 20)
+# Debian's kernels only: of the others one has no persistent memory.
+foreach(kernel "" 6.12)
+    string(REGEX REPLACE "(.+)" "@\\1" at "${kernel}")
+    add_vm_test(kmod.refused${at} KERNEL "${kernel}" SCRIPT scenarios/kmod_refused.sh DISKS volume=64M
+        MEMORY 2G TIMEOUT 120 APPEND memmap=64M!512M)
+endforeach()
 add_kernel_test(kmod.stuck SCRIPT scenarios/kmod_stuck.sh DISKS volume=64M MEMORY 3G TIMEOUT 200)
 add_kernel_test(kmod.freeze SCRIPT scenarios/kmod_freeze.sh DISKS a=96M b=96M c=96M TIMEOUT 200)
 # One processor: QEMU before 8.1 may translate an instruction while another processor changes
