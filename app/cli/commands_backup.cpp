@@ -387,11 +387,15 @@ int runRepository(Session& session, const QStringList& arguments)
         return exitOk;
     }
     HelperClient& client = session.client();
-    if (verb == QLatin1String("verify")) {
+    if (verb == QLatin1String("verify") || verb == QLatin1String("repair")) {
         session.connectToHelper();
         const QString id = session.findRepository(name).id;
-        return session.follow(session.await<QString>(
-            [&](auto then) { client.verifyRepository(id, &session, then); }));
+        return session.follow(session.await<QString>([&](auto then) {
+            if (verb == QLatin1String("verify"))
+                client.verifyRepository(id, &session, then);
+            else
+                client.repairRepository(id, &session, then);
+        }));
     }
     if (verb == QLatin1String("forget")) {
         session.connectToHelper();
@@ -419,8 +423,8 @@ int runRepository(Session& session, const QStringList& arguments)
         return exitOk;
     }
     throw CommandFailed{exitUsage,
-                        Session::tr("Use: repo list|create|open|set-passphrase|verify|forget|"
-                                    "forget-backup")};
+                        Session::tr("Use: repo list|create|open|set-passphrase|verify|repair|"
+                                    "forget|forget-backup")};
 }
 
 int runPlans(Session& session, const QStringList& arguments)

@@ -21,8 +21,8 @@ const Command commands[] = {
      "take (or drop) a local snapshot, one moment for all", runSnapshot},
     {"map", "VOLUME", "where the volume changed since its last backup", runMap},
     {"repo",
-     "list | create FOLDER | open FOLDER | set-passphrase REPO | verify REPO | forget REPO | "
-     "forget-backup POINT",
+     "list | create FOLDER | open FOLDER | set-passphrase REPO | verify REPO | repair REPO | "
+     "forget REPO | forget-backup POINT",
      "places for backups", runRepository},
     {"plans",
      "list | create | update PLAN | run PLAN | pause PLAN [--for 4h] | resume PLAN | remove PLAN",

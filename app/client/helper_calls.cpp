@@ -277,6 +277,14 @@ void HelperClient::verifyRepository(const QString& repositoryId, QObject* contex
                 std::move(then), jobPath);
 }
 
+void HelperClient::repairRepository(const QString& repositoryId, QObject* context,
+                                    Then<QString> then)
+{
+    if (!refuseUnbound(context, then))
+        deliver(proxy<RepositoryProxy>(objectPath("repository", repositoryId))->Repair(), context,
+                std::move(then), jobPath);
+}
+
 void HelperClient::restoreFiles(const QString& session, const QByteArrayList& paths,
                                 const QDBusUnixFileDescriptor& target, bus::ConflictPolicy conflict,
                                 QObject* context, Then<QString> then)

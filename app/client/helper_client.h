@@ -128,6 +128,7 @@ public:
                        QObject* context,
                        Then<QString> then);
     void runPlan(const QString& planId, QObject* context, Then<QString> then);
+    void repairRepository(const QString& repositoryId, QObject* context, Then<QString> then);
     void verifyRepository(const QString& repositoryId, QObject* context, Then<QString> then);
     void restoreFiles(const QString& session, const QByteArrayList& paths,
                       const QDBusUnixFileDescriptor& target, bus::ConflictPolicy conflict,

@@ -110,6 +110,8 @@ QString jobName(bus::JobKind kind)
         return Words::tr("Snapshot");
     case bus::JobKind::Import:
         return Words::tr("Import");
+    case bus::JobKind::Repair:
+        return Words::tr("Repair of a repository");
     case bus::JobKind::GrowStore:
         return Words::tr("More room for a store");
     }

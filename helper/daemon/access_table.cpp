@@ -33,6 +33,7 @@ constexpr AccessRow kTable[] = {
     {bus::kPlanInterface, "Remove", Access::Delete},
     {bus::kRepositoryInterface, "GetInfo", Access::Look},
     {bus::kRepositoryInterface, "Verify", Access::Change},
+    {bus::kRepositoryInterface, "Repair", Access::Delete},
     {bus::kRepositoryInterface, "SetPassphrase", Access::Change},
     {bus::kRepositoryInterface, "ForgetBackup", Access::Delete},
     {bus::kRepositoryInterface, "Forget", Access::Delete},

@@ -66,7 +66,7 @@ inline constexpr JobKindName kJobKindNames[] = {
     {bus::JobKind::Protect, "protect"},   {bus::JobKind::Backup, "backup"},
     {bus::JobKind::Restore, "restore"},   {bus::JobKind::Verify, "verify"},
     {bus::JobKind::Snapshot, "snapshot"}, {bus::JobKind::Import, "import"},
-    {bus::JobKind::GrowStore, "grow-store"},
+    {bus::JobKind::GrowStore, "grow-store"},  {bus::JobKind::Repair, "repair"},
 };
 
 [[nodiscard]] inline bus::JobKind busJobKind(const std::string& name)

@@ -255,6 +255,17 @@ JobResult JobFactory::runBackup(JobContext& job, const PlanRow& plan,
     return finish(std::move(result));
 }
 
+namespace {
+
+void addAffected(JobContext& job, const VerifyReport& report)
+{
+    for (const AffectedVolume& one : report.affected)
+        job.addLine("backup " + one.recordId.hex() + ", volume " + one.volumeId.hex() + ": " +
+                    std::to_string(one.damagedBytes) + " bytes cannot be restored");
+}
+
+} // namespace
+
 JobSpec JobFactory::verify(const RepositoryRow& repository)
 {
     JobSpec spec;
@@ -284,15 +295,58 @@ JobSpec JobFactory::verify(const RepositoryRow& repository)
         }
         for (const VerifyFinding& finding : report->findings)
             job.addLine(finding.message);
-        for (const AffectedVolume& one : report->affected)
-            job.addLine("backup " + one.recordId.hex() + ", volume " + one.volumeId.hex() + ": " +
-                        std::to_string(one.damagedBytes) + " bytes cannot be restored");
+        addAffected(job, *report);
         result.outcome = bus::Outcome::Failed;
         result.sentence = tr("Damage was found (places: %n). The details name the backups that it "
-                             "touches; the others are whole. The next backup stores again what it "
-                             "still finds on the volume.",
+                             "touches; the others are whole. Repair the repository, so that the "
+                             "next backup stores again what it still finds on the volume.",
                              static_cast<int>(report->findings.size()))
                               .toStdString();
+        return result;
+    });
+    return spec;
+}
+
+JobSpec JobFactory::repair(const RepositoryRow& repository)
+{
+    JobSpec spec;
+    spec.kind = bus::JobKind::Repair;
+    spec.repositoryId = QString::fromStdString(repository.repositoryId);
+    spec.claims = {repositoryClaim(repository.repositoryId)};
+    record(spec, [this, repository](JobContext& job, std::int64_t) {
+        job.setSentence(tr("Reading every byte of every backup.").toStdString());
+        const auto opened = m_service.unlock(repository);
+        if (!opened)
+            return failedJob(opened.error());
+        const auto hold = m_service.holdRepository(repository.repositoryId);
+        const auto session = m_service.engine();
+        RepairJob work(session->context, opened->repository);
+        const auto report = work.run(controlOf(job));
+        if (!report)
+            return failedJob(report.error());
+        const RepairReport& repair = report->repair;
+        job.addLine(std::to_string(repair.packsReplaced) + " damaged packs replaced, " +
+                    std::to_string(repair.objectsSaved) + " blocks saved, " +
+                    std::to_string(repair.objectsLost) + " lost; " +
+                    std::to_string(repair.recordsRemoved) + " unreadable backups removed");
+        addAffected(job, report->after);
+        JobResult result;
+        if (report->after.isHealthy() && repair.leftAlone.empty()) {
+            result.sentence = tr("The repository is in order; nothing is missing in any backup "
+                                 "that it has.")
+                                  .toStdString();
+            return result;
+        }
+        result.outcome = bus::Outcome::DoneWithExceptions;
+        result.sentence =
+            repair.leftAlone.empty()
+                ? tr("What was damaged is dropped. The details name the backups that miss "
+                     "something now; the next backup of their volumes reads everything and stores "
+                     "again what it still finds.")
+                      .toStdString()
+                : tr("Some files could not be read now and were left alone; the details name "
+                     "them. Check the disk and its cable, and repair again.")
+                      .toStdString();
         return result;
     });
     return spec;

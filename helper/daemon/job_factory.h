@@ -31,6 +31,7 @@ public:
     /// slotMs: the scheduled time; nullopt = asked for by hand.
     [[nodiscard]] JobSpec backup(const PlanRow& plan, std::optional<std::int64_t> slotMs);
     [[nodiscard]] JobSpec verify(const RepositoryRow& repository);
+    [[nodiscard]] JobSpec repair(const RepositoryRow& repository);
 
     struct Restore
     {

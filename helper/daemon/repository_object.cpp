@@ -51,6 +51,19 @@ QDBusObjectPath RepositoryObject::Verify()
     return {};
 }
 
+QDBusObjectPath RepositoryObject::Repair()
+{
+    m_daemon.gate().serve(
+        context(), [&daemon = m_daemon, id = m_info.id](const Caller&) -> BusResult<CallAnswer> {
+            const auto row = daemon.service().repositoryRow(id.toStdString());
+            if (!row)
+                return tl::unexpected(row.error());
+            return CallAnswer(
+                [&daemon, row = *row] { return daemon.startJob(daemon.factory().repair(row)); });
+        });
+    return {};
+}
+
 void RepositoryObject::SetPassphrase(const QDBusUnixFileDescriptor& current,
                                      const QDBusUnixFileDescriptor& passphrase,
                                      const QDBusUnixFileDescriptor& recoveryKey)

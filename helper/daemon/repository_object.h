@@ -35,6 +35,7 @@ public:
 public slots:
     dormouse::bus::RepositoryInfo GetInfo();
     QDBusObjectPath Verify();
+    QDBusObjectPath Repair();
     void SetPassphrase(const QDBusUnixFileDescriptor& current,
                        const QDBusUnixFileDescriptor& passphrase,
                        const QDBusUnixFileDescriptor& recoveryKey);

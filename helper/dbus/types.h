@@ -132,6 +132,7 @@ enum class JobKind : quint32 {
     Snapshot = 5,
     Import = 6,
     GrowStore = 7,
+    Repair = 8,
 };
 
 enum class JobState : quint32 {

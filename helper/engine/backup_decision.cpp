@@ -40,6 +40,17 @@ Result<std::optional<Found>> findBase(Catalog& catalog, Repository& repository,
     return std::nullopt;
 }
 
+/// Whether the newest check of the repository found that this backup misses something.
+Result<bool> isDamaged(Catalog& catalog, const std::string& repositoryId, const Id128& recordId)
+{
+    const auto all = catalog.verifications(repositoryId, "", 1);
+    const auto ofRecord = catalog.verifications(repositoryId, recordId.hex(), 1);
+    if (!all || !ofRecord)
+        return tl::unexpected(!all ? all.error() : ofRecord.error());
+    return !ofRecord->empty() && !ofRecord->front().passed && !all->empty() &&
+           all->front().finishedAtMs <= ofRecord->front().finishedAtMs;
+}
+
 } // namespace
 
 Result<BackupDecision> decideBackup(Catalog& catalog, Repository& repository,
@@ -58,6 +69,16 @@ Result<BackupDecision> decideBackup(Catalog& catalog, Repository& repository,
     const VolumeRecord& base = (*found)->record.volumes[(*found)->volume];
     decision.base = BackupWriter::Base{(*found)->record.recordId, *volumeId};
     decision.blockBytes = base.blockSizeBytes;
+    const auto damaged =
+        isDamaged(catalog, repository.id().hex(), (*found)->record.recordId);
+    if (!damaged)
+        return tl::unexpected(damaged.error());
+    if (*damaged) {
+        // Blocks that are seen again are stored again, and so the older backups heal.
+        decision.base.reset();
+        decision.reason = "A part of the last backup is lost.";
+        return decision;
+    }
     decision.kind = BackupKind::Compared;
     if (question.readEverything) {
         decision.reason = "It was asked to read everything.";

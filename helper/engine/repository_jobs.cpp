@@ -122,6 +122,27 @@ Result<VerifyReport> VerifyJob::run(const JobControl& control)
     return report;
 }
 
+Result<RepairJob::Report> RepairJob::run(const JobControl& control)
+{
+    control.report(JobPhase::Preparing);
+    RepairOptions options;
+    options.who.machineId = m_context.machineId;
+    options.stop = control.stop;
+    options.progress = [&](std::uint64_t done, std::uint64_t total) {
+        control.report(JobPhase::Verifying, done, total);
+    };
+    auto repair = m_repository->repair(options);
+    if (!repair)
+        return tl::unexpected(repair.error());
+    for (const std::string& sentence : repair->leftAlone)
+        control.say(sentence);
+    VerifyJob check(m_context, m_repository, VerifyScope::Structure);
+    auto after = check.run(control);
+    if (!after)
+        return tl::unexpected(after.error());
+    return Report{std::move(*repair), std::move(*after)};
+}
+
 Result<ImportJob::Report> ImportJob::run(const JobControl& control)
 {
     control.report(JobPhase::Preparing);

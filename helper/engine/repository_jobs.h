@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Jobs about a repository: verify it, import its records, keep to a plan's
+ * Jobs about a repository: verify it, repair it, import its records, keep to a plan's
  * retention. The rules of JobControl hold.
  */
 #pragma once
@@ -29,6 +29,29 @@ private:
     const EngineContext& m_context;
     std::shared_ptr<Repository> m_repository;
     VerifyScope m_scope;
+};
+
+/// Mends a repository, then checks its structure; both verdicts are in the catalog, by which
+/// the next backup knows that it must read everything to make damaged ones whole.
+class RepairJob
+{
+public:
+    struct Report
+    {
+        RepairReport repair;
+        VerifyReport after;
+    };
+
+    RepairJob(const EngineContext& context, std::shared_ptr<Repository> repository)
+        : m_context(context), m_repository(std::move(repository))
+    {
+    }
+
+    [[nodiscard]] Result<Report> run(const JobControl& control);
+
+private:
+    const EngineContext& m_context;
+    std::shared_ptr<Repository> m_repository;
 };
 
 /// Makes the catalog know every record of a repository, and no other: after the

@@ -87,4 +87,21 @@ struct PruneReport
     std::uint64_t bytesKept = 0;
 };
 
+struct RepairOptions
+{
+    /// Of these, what is about writers and pruners counts.
+    PruneOptions who;
+    std::stop_token stop;
+    MaintenanceProgress progress; ///< in packs
+};
+
+struct RepairReport
+{
+    std::uint64_t packsReplaced = 0; ///< damaged ones that are gone now
+    std::uint64_t objectsSaved = 0;  ///< out of those, blocks and map nodes
+    std::uint64_t objectsLost = 0;
+    std::uint64_t recordsRemoved = 0; ///< that could not be read any more
+    std::vector<std::string> leftAlone; ///< what could not be read now, and why
+};
+
 } // namespace dormouse

@@ -9,7 +9,7 @@
  * Nothing here knows of devices, snapshots, the catalog or the bus. Everything
  * can be found again from the backend alone: there is no local state.
  *
- * Threads: all functions may be called from several threads at once; prune()
+ * Threads: all functions may be called from several threads at once; prune(), repair()
  * and rebuildIndex() refuse (Busy) while a writer of any machine is at work.
  * Errors: WrongKey, Corrupt, Unsupported (a newer format), and the backend's.
  */
@@ -185,6 +185,12 @@ public:
     /// Makes the index anew from what the packs say of themselves. Busy while a
     /// writer is at work; of the options, those about writers and progress count.
     [[nodiscard]] Result<void> rebuildIndex(const PruneOptions& options = {});
+
+    /// Saves what damaged packs still hold, drops them, the records that nobody can read
+    /// any more and index runs that are wrong, and makes the index anew. What a disk does
+    /// not give out now is left alone. Backups that miss something afterwards stay, and are
+    /// what verify() names; blocks seen again make them whole. Busy while a writer is at work.
+    [[nodiscard]] Result<RepairReport> repair(const RepairOptions& options = {});
 
     [[nodiscard]] Result<std::uint64_t> freeSpaceBytes() const;
 

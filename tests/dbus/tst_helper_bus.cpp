@@ -196,15 +196,14 @@ void TestHelperBus::createsARepositoryAndHandsOverItsKey()
                                                QStringLiteral("ForgetBackup"),
                                                {QString(32, QLatin1Char('a'))}))),
              QStringLiteral("NotFound"));
-    // An empty one verifies.
-    const auto job = ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface),
-                                               QStringLiteral("Verify")))
-                         .arguments()
-                         .value(0)
-                         .value<QDBusObjectPath>();
-    QVariantMap state;
-    QTRY_VERIFY_WITH_TIMEOUT(
-        [&] {
+    const auto outcomeOf = [&](const QString& method) {
+        const auto job =
+            ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface), method))
+                .arguments()
+                .value(0)
+                .value<QDBusObjectPath>();
+        QVariantMap state;
+        const auto isFinished = [&] {
             state = qdbus_cast<QVariantMap>(
                 ask(*m_client,
                     helperCall(job.path(), QStringLiteral("org.freedesktop.DBus.Properties"),
@@ -213,10 +212,13 @@ void TestHelperBus::createsARepositoryAndHandsOverItsKey()
                     .value(0));
             return state.value(QStringLiteral("State")).toUInt() ==
                    static_cast<uint>(bus::JobState::Finished);
-        }(),
-        20000);
-    QCOMPARE(state.value(QStringLiteral("Outcome")).toUInt(),
-             static_cast<uint>(bus::Outcome::Done));
+        };
+        if (!QTest::qWaitFor(isFinished, 20000))
+            return bus::Outcome::None;
+        return bus::Outcome(state.value(QStringLiteral("Outcome")).toUInt());
+    };
+    // An empty one verifies.
+    QCOMPARE(outcomeOf(QStringLiteral("Verify")), bus::Outcome::Done);
     const auto activity = qdbus_cast<bus::ActivityEntryList>(
         ask(*m_client, managerCall(QStringLiteral("ListActivity"), {0U, 10U}))
             .arguments()
@@ -224,6 +226,18 @@ void TestHelperBus::createsARepositoryAndHandsOverItsKey()
     QCOMPARE(activity.size(), 1);
     QCOMPARE(activity.first().kind, bus::JobKind::Verify);
     QVERIFY(!activity.first().sentence.isEmpty());
+
+    // A piece of the index that is none: found, mended, gone.
+    QVERIFY(QDir().mkpath(folder + QStringLiteral("/index")));
+    QFile junk(folder + QStringLiteral("/index/") + QString(32, QLatin1Char('7')));
+    QVERIFY(junk.open(QFile::WriteOnly) && junk.write("not an index") > 0);
+    junk.close();
+    QCOMPARE(outcomeOf(QStringLiteral("Verify")), bus::Outcome::Failed);
+    m_polkit->forget();
+    QCOMPARE(outcomeOf(QStringLiteral("Repair")), bus::Outcome::Done);
+    QCOMPARE(m_polkit->actions(), QStringList{QStringLiteral("org.dormouse.helper.delete")});
+    QVERIFY(!junk.exists());
+    QCOMPARE(outcomeOf(QStringLiteral("Verify")), bus::Outcome::Done);
 
     m_polkit->forget();
     QCOMPARE(ask(*m_client, helperCall(path, QString::fromLatin1(bus::kRepositoryInterface),

@@ -76,7 +76,7 @@ public:
     [[nodiscard]] std::uint64_t sizeBytes() const override { return m_sizeBytes; }
     [[nodiscard]] Id128 epochId() const override { return m_epochId; }
     [[nodiscard]] ExtentList storeExtents() const override { return {}; }
-    [[nodiscard]] Allocation allocation() override { return {true, {}, m_free, {}}; }
+    [[nodiscard]] Allocation allocation() override { return {true, {}, m_free, {}, {}}; }
     [[nodiscard]] std::vector<SampleFile> sampleFiles(std::uint64_t, std::stop_token) override
     {
         return {};

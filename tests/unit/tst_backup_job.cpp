@@ -5,6 +5,7 @@
 #include "tests/unit/image_snapshots.h"
 #include "tests/unit/repository_support.h"
 
+#include <QDirIterator>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -51,6 +52,7 @@ private slots:
     void deletedBaseRecordIsPassedOver();
     void twoPlansDoNotDisturbEachOther();
     void lostCatalogIsImportedThenCompared();
+    void whatWasLostIsStoredAgainAfterARepair();
     void progressIsExact();
     void cancellingLeavesNoRecordAndNoSnapshot();
     void unreadableSnapshotFailsTheBackup();
@@ -314,6 +316,41 @@ void TestBackupJob::twoPlansDoNotDisturbEachOther()
         QCOMPARE(report->volumes[0].kind, BackupKind::Incremental);
         QVERIFY(restored(report->recordId, m_a) == m_snapshots->volume(m_a).bytes);
     }
+}
+
+void TestBackupJob::whatWasLostIsStoredAgainAfterARepair()
+{
+    QVERIFY(backUp());
+    m_snapshots->write(m_a, 3 * kMiB, noise(kBlock, 1));
+    const auto second = backUp();
+    QVERIFY(second);
+    QDirIterator packs(m_folder->filePath("repository/packs"), QDir::Files,
+                       QDirIterator::Subdirectories);
+    QFileInfo largest;
+    while (packs.hasNext()) {
+        packs.next();
+        if (packs.fileInfo().size() > largest.size())
+            largest = packs.fileInfo();
+    }
+    QVERIFY(QFile::resize(largest.filePath(), largest.size() / 2));
+    const auto report = RepairJob(m_context, m_repository).run({});
+    QVERIFY(report);
+    QCOMPARE(report->repair.packsReplaced, 1u);
+    QVERIFY(report->repair.objectsSaved > 0 && report->repair.objectsLost > 0);
+    QCOMPARE(report->after.affected.size(), 2u);
+    QCOMPARE(m_catalog->verifications(m_repository->id().hex(), second->recordId, 9)->size(), 1u);
+
+    const auto third = backUp();
+    QVERIFY(third);
+    QCOMPARE(third->volumes[0].kind, BackupKind::Full);
+    const Bytes& now = m_snapshots->volume(m_a).bytes;
+    QVERIFY(restored(third->recordId, m_a) == now);
+    QVERIFY(restored(second->recordId, m_a) == now); // made whole by it
+    m_snapshots->write(m_a, 5 * kMiB, noise(kBlock, 2));
+    const auto fourth = backUp();
+    QVERIFY(fourth);
+    QCOMPARE(fourth->volumes[0].kind, BackupKind::Incremental);
+    QVERIFY(restored(fourth->recordId, m_a) == now);
 }
 
 void TestBackupJob::lostCatalogIsImportedThenCompared()
