@@ -45,6 +45,8 @@ QString describe(const bus::VolumeInfo& volume)
     parts << formatBytes(volume.sizeBytes);
     if (!volume.mountPoint.isEmpty() && volume.mountPoint != displayName(volume))
         parts << HelperState::tr("on %1", "mount point").arg(volume.mountPoint);
+    if (!volume.storeDevice.isEmpty())
+        parts << HelperState::tr("store on %1", "device").arg(volume.storeDevice);
     return parts.join(QStringLiteral(" · "));
 }
 

@@ -265,6 +265,7 @@ World dormantWorld(const QString& folder)
     photos.mountPoint.clear();
     photos.stateSentence = QStringLiteral("Not mounted. Every change is still recorded.");
     photos.changedBytes = 104 * megabyte;
+    photos.storeDevice = QStringLiteral("/dev/nvme0n1p4");
     return world;
 }
 
